@@ -1,0 +1,174 @@
+package supervise
+
+import (
+	"net/netip"
+	"time"
+	"unsafe"
+
+	"github.com/sallyport/sallyport/attempt"
+	"github.com/sallyport/sallyport/profile"
+	"golang.org/x/sys/unix"
+)
+
+// connect serves connect(2). The order of the errors is the kernel's: descriptor, address, family.
+func (w *worker) connect() {
+	fd, ptr, length := int32(w.n.Args[0]), w.n.Args[1], int(int32(w.n.Args[2]))
+	addr, bad := w.readAddr(ptr, length)
+	if bad == 0 && !addr.inet() && addr.family() != unix.AF_UNSPEC && !w.s.enforcing() {
+		w.pass() // AF_UNIX, netlink: not ours
+		return
+	}
+	errno, ok := w.open(fd)
+	switch {
+	case !ok || bad == unix.EPERM:
+		w.giveUp()
+		return
+	case errno != 0:
+		w.answer(0, errno)
+		return
+	case bad != 0:
+		w.answer(0, bad)
+		return
+	case !w.sock.inet():
+		w.pass()
+		return
+	}
+	e := w.sock.entry
+	to := addr.addrPort()
+	if !w.s.listener.Valid(w.n.ID) {
+		return
+	}
+	if w.s.mustLetGo(w) {
+		w.letGo(attempt.CallConnect, to)
+		return
+	}
+	e.mu.Lock()
+	if e.elided != nil { // it was never bound
+		e.unreserve()
+		e.elided, e.source = nil, netip.AddrPort{}
+	}
+	source := e.source
+	e.mu.Unlock()
+	st := attempt.Step{Call: attempt.CallConnect, TID: int32(w.n.PID), Address: to, At: time.Now()}
+	if w.s.enforcing() && to.IsValid() {
+		if source == (netip.AddrPort{}) {
+			source = w.boundBefore()
+		}
+		d := w.s.opts.Profile.DecideEgress(attempt.Attempt{Protocol: w.sock.protocol, Source: attempt.SourceOf(source), Destination: to})
+		if d.Verdict.Kind != profile.Allow {
+			w.denyConnect(st, addr, d)
+			return
+		}
+	}
+	e.mu.Lock()
+	e.peer, e.local = nil, nil
+	e.mu.Unlock()
+	errno = w.performConnect(addr)
+	w.finishConnect(st, errno)
+}
+
+// performConnect connects the program's socket. A socket that waits is waited for here, in the socket's own way.
+func (w *worker) performConnect(addr sockaddr) unix.Errno {
+	var p unsafe.Pointer
+	if len(addr) > 0 {
+		p = unsafe.Pointer(&addr[0])
+	}
+	if !w.sock.protocol.Stream() || w.sock.nonblocking() {
+		_, _, e := unix.RawSyscall(unix.SYS_CONNECT, uintptr(w.sock.fd), uintptr(p), uintptr(len(addr)))
+		return e
+	}
+	w.mayBlock()
+	defer w.done()
+	_, _, e := unix.Syscall(unix.SYS_CONNECT, uintptr(w.sock.fd), uintptr(p), uintptr(len(addr)))
+	return e
+}
+
+// finishConnect records a connect that was performed, and answers it.
+func (w *worker) finishConnect(st attempt.Step, errno unix.Errno) {
+	e := w.sock.entry
+	st.Took = time.Since(st.At)
+	st.Errno = attempt.Errno(errno)
+	if errno == unix.EINTR && w.s.stopping.Load() {
+		w.s.handOn(w.n) // the supervisor goes, not the caller: who comes after answers
+		return
+	}
+	e.mu.Lock()
+	if w.s.opts.Locals && errno == 0 && e.local == nil {
+		e.life.Local = w.sock.getsockname()
+	}
+	w.s.record(e, st)
+	e.mu.Unlock()
+	switch {
+	case errno == unix.EINPROGRESS:
+		w.s.watch.add(w, st.At)
+	case errno == 0 && w.sock.borrowed != nil && w.sock.protocol.Stream():
+		w.sock.borrowed.drop() // connected: there is nothing left that we do for it
+	}
+	if errno == unix.EINTR && w.sock.sendTimeout() {
+		// With SO_SNDTIMEO the kernel never restarts a connect, socket(7) and sock_intr_errno: the next
+		// call is the program's own.
+		w.s.undelivered.keepErrno(w, errno)
+	}
+	w.answer(0, errno)
+}
+
+// sendTimeout reports whether the socket has SO_SNDTIMEO set.
+func (k *socket) sendTimeout() bool {
+	var tv unix.Timeval
+	b := unsafe.Slice((*byte)(unsafe.Pointer(&tv)), unsafe.Sizeof(tv))
+	return getsockopt(k.fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, b) == 0 && (tv.Sec != 0 || tv.Usec != 0)
+}
+
+// boundBefore is the source of a socket whose bind was not seen: one that it came with.
+func (w *worker) boundBefore() netip.AddrPort {
+	if local := w.sock.getsockname(); local.Port() != 0 {
+		return local
+	}
+	return netip.AddrPort{}
+}
+
+func (k *socket) getsockname() netip.AddrPort {
+	var b [maxSockaddr]byte
+	n := uint32(len(b))
+	_, _, e := unix.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(k.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(unsafe.Pointer(&n)))
+	if e != 0 || n > maxSockaddr {
+		return netip.AddrPort{}
+	}
+	return sockaddr(b[:n]).addrPort()
+}
+
+// denyConnect answers a connect that the profile denies, as the kernel would: a drop and a refusal are real
+// ones, by way of a place on loopback that is silent or closed, so that poll, timeouts and errors are the kernel's.
+func (w *worker) denyConnect(st attempt.Step, addr sockaddr, d profile.Decision) {
+	e := w.sock.entry
+	st.How, st.Rule = attempt.Decided, d.Words()
+	errno := unix.Errno(d.Verdict.Errno)
+	var place sockaddr
+	switch d.Verdict.Kind {
+	case profile.Unreachable:
+		errno = unix.EHOSTUNREACH
+	case profile.Drop:
+		place = w.s.sinks.silent(&w.sock, st.Address)
+		errno = unix.ETIMEDOUT
+	case profile.Refuse:
+		place = w.s.sinks.closed(&w.sock, st.Address)
+		errno = unix.ECONNREFUSED
+	}
+	if place == nil {
+		st.Errno, st.Took = attempt.Errno(errno), time.Since(st.At)
+		e.mu.Lock()
+		w.s.record(e, st)
+		e.mu.Unlock()
+		w.answer(0, errno)
+		return
+	}
+	if d.Verdict.Timeout > 0 && w.sock.protocol.Stream() {
+		ms := int(d.Verdict.Timeout.Milliseconds())
+		_ = unix.SetsockoptInt(w.sock.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, ms) // tcp(7); it ends a SYN's retries too
+	}
+	e.mu.Lock()
+	e.peer = append(sockaddr(nil), addr...)
+	e.local = routeSource(&w.sock, addr)
+	e.mu.Unlock()
+	w.finishConnect(st, w.performConnect(place))
+}

@@ -1,0 +1,39 @@
+package supervise
+
+import (
+	"github.com/sallyport/sallyport/attempt"
+	"github.com/sallyport/sallyport/profile"
+)
+
+// Options says what to run and what to change.
+type Options struct {
+	Path string   // the file to execute
+	Args []string // its arguments, Args[0] included
+	Env  []string // nil: this process's environment
+
+	Profile *profile.Profile // nil: nothing is enforced
+	Elide   Elide
+
+	// OnStep is called for each step of each life, before the program gets the answer; the
+	// supervisor's goroutines call it, one at a time for one life. It must not keep the pointers.
+	OnStep func(*attempt.Life, *attempt.Step)
+	// OnFailed is called with a copy of the life when one of its attempts has failed.
+	OnFailed func(*attempt.Life, attempt.Result)
+
+	MaxLives int  // how many lives are remembered; 0: 16,384
+	Locals   bool // record each connected socket's own address
+	Inject   bool // work by socket injection even where pidfd_getfd(2) is to be had
+}
+
+// Elide says which binds of client sockets are answered and not performed.
+type Elide struct {
+	TCP      bool
+	UDP      bool // UDP servers never call listen: their binds cannot be told from a client's
+	KeepPort bool // a bind that asks for a port of its own is performed all the same
+}
+
+// Exit is how the program ended.
+type Exit struct {
+	Status int // its exit status, 0 where a signal ended it
+	Signal int // the signal that ended it, or 0
+}

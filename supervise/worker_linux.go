@@ -1,0 +1,166 @@
+package supervise
+
+import (
+	"errors"
+	"runtime"
+	"sync/atomic"
+
+	"github.com/sallyport/sallyport/unotify"
+	"golang.org/x/sys/unix"
+)
+
+// A worker is a thread that receives notifications and answers them, one at a time. A call that may block is
+// performed by the worker that received it, in its own thread, as the program would: with the socket's own blocking
+// mode and timeouts. Before it does so it sees to it that another worker waits for what comes next, so
+// that a blackholed destination delays nobody. Supervisor.serve starts a worker's goroutine; it ends when the last
+// process under the filter has, when the supervisor stops, or when there are workers to spare.
+type worker struct {
+	s       *Supervisor
+	tid     int
+	n       unotify.Notification
+	threads threadCache
+	sock    socket // the socket of the call being served
+	addr    [maxSockaddr]byte
+
+	// What other goroutines read.
+	caller  atomic.Int32  // the thread whose call is being served, or 0
+	blocked atomic.Uint64 // the notification whose call may block now, or 0
+}
+
+// maxParked is how many workers sleep beside the one that waits for notifications. Only one waits: with two the kernel
+// wakes them in turns, each on its own processor, and a call takes five times as long.
+const maxParked = 2
+
+func (w *worker) run(first *unotify.Notification) {
+	defer w.s.workers.leave(w)
+	runtime.LockOSThread() // the thread is interrupted by its id
+	defer runtime.UnlockOSThread()
+	w.tid = unix.Gettid()
+	defer w.threads.close()
+	w.s.workers.enter(w)
+	if first != nil {
+		w.n = *first
+		w.serve()
+	}
+	for !w.s.stopping.Load() {
+		w.s.idle.Add(1)
+		err := w.s.listener.Receive(&w.n)
+		w.s.idle.Add(-1)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			w.s.noMore()
+			return
+		}
+		w.serve()
+		if w.s.idle.Load() > 0 && !w.s.park() {
+			return
+		}
+	}
+}
+
+// serve answers one notification.
+func (w *worker) serve() {
+	w.caller.Store(int32(w.n.PID))
+	defer w.caller.Store(0)
+	w.awaitOlder()
+	if w.n.PID == 0 {
+		w.giveUp() // outside our pid namespace: nothing can be read of it
+		return
+	}
+	if w.s.undelivered.replay(w) {
+		return
+	}
+	switch w.n.Nr {
+	case unix.SYS_CONNECT:
+		w.connect()
+	case unix.SYS_BIND:
+		w.bind()
+	case unix.SYS_LISTEN:
+		w.listen()
+	case unix.SYS_SENDTO:
+		w.sendto()
+	case unix.SYS_SENDMSG:
+		w.sendmsg()
+	case unix.SYS_SENDMMSG:
+		w.sendmmsg()
+	case unix.SYS_GETSOCKOPT:
+		w.soError()
+	case unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME:
+		w.name()
+	case unix.SYS_SOCKET:
+		w.socket()
+	case unix.SYS_LANDLOCK_RESTRICT_SELF:
+		w.s.confined.Store(true)
+		w.pass()
+	default:
+		w.pass()
+	}
+	w.sock.close()
+}
+
+// awaitOlder waits until no other worker serves an older call of the same thread: the thread was interrupted, and has
+// come again. The older call is interrupted as well, as it would be without us.
+func (w *worker) awaitOlder() {
+	for _, other := range w.s.workers.serving(w) {
+		for other.caller.Load() == int32(w.n.PID) {
+			if other.blocked.Load() != 0 {
+				_ = unotify.Interrupt(other.tid)
+			}
+			runtime.Gosched()
+		}
+	}
+}
+
+// pass lets the kernel perform the call. Only for calls that no rule has to decide.
+func (w *worker) pass() { _ = w.s.listener.Continue(w.n.ID) }
+
+// giveUp is for a call whose arguments cannot be read, or whose socket cannot be reached. Where a profile is enforced it
+// fails closed; elsewhere the program goes its way unseen.
+func (w *worker) giveUp() {
+	if w.s.enforcing() {
+		w.answer(0, unix.EPERM)
+		return
+	}
+	w.pass()
+}
+
+// answer returns a result to the program. Where the program was interrupted meanwhile, the result is kept for when the same
+// call comes again, so that nothing is done twice.
+func (w *worker) answer(val int64, errno unix.Errno) {
+	if errno != 0 {
+		val = 0
+	}
+	if err := w.s.listener.Return(w.n.ID, val, errno); errors.Is(err, unotify.ErrGone) && errno != unix.EINTR {
+		w.s.undelivered.keep(w, val, errno)
+	}
+}
+
+// may marks the call as one that may block, until done is called, and provides for the calls of others.
+func (w *worker) mayBlock() {
+	w.s.spare()
+	w.blocked.Store(w.n.ID)
+}
+
+func (w *worker) done() { w.blocked.Store(0) }
+
+// readAddr reads the address argument of a call: its bytes, and 0, or the errno that the kernel would return. It
+// is valid until the worker's next call.
+func (w *worker) readAddr(ptr uint64, length int) (sockaddr, unix.Errno) {
+	if length < 0 || length > maxSockaddr {
+		return nil, unix.EINVAL
+	}
+	if length == 0 {
+		return nil, 0
+	}
+	b := w.addr[:length]
+	n, err := unotify.ReadMemory(int(w.n.PID), ptr, b)
+	switch {
+	case errors.Is(err, unix.EFAULT) || err == nil && n < length:
+		return nil, unix.EFAULT
+	case err != nil:
+		return nil, unix.EPERM // no access at all: the caller of readAddr gives up
+	}
+	return b, 0
+}

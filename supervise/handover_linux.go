@@ -170,7 +170,7 @@ func keep(onStep func(tag string) func(*attempt.Life, *attempt.Step)) error {
 		}
 		opts.Profile = p
 	}
-	s := newSupervisor(opts)
+	s := New(opts)
 	s.inject = st.Inject
 	s.confined.Store(st.Confined)
 	s.proc = &unotify.Process{PID: st.PID}

@@ -44,33 +44,8 @@ type Supervisor struct {
 	handed   []unotify.Notification
 }
 
-// Start starts the program and watches it. The error is a *unotify.StartError; for its Step "execute" the
-// program could not be executed.
-func Start(opts Options) (*Supervisor, error) {
-	s := newSupervisor(opts)
-	s.inject = opts.Inject || !canGetFD()
-	s.signals = catchSignals()
-	proc, err := unotify.Start(&unotify.Command{Path: opts.Path, Args: opts.Args, Env: s.environment(), Filter: s.filter()})
-	if err != nil {
-		releaseSignals(s.signals)
-		return nil, err
-	}
-	s.proc = proc
-	if err := s.watchOver(proc.Listener, nil); err != nil {
-		_ = unix.Kill(proc.PID, unix.SIGKILL)
-		_, _ = unix.Wait4(proc.PID, nil, 0, nil)
-		releaseSignals(s.signals)
-		return nil, err
-	}
-	if err := proc.Executed(); err != nil {
-		_, _ = unix.Wait4(proc.PID, nil, 0, nil)
-		s.Close()
-		return nil, err
-	}
-	return s, nil
-}
-
-func newSupervisor(opts Options) *Supervisor {
+// New makes a supervisor for a program that Start will start.
+func New(opts Options) *Supervisor {
 	s := &Supervisor{opts: opts, privilegedBelow: readPrivilegedBelow(), ended: make(chan struct{})}
 	if s.labelled = labelled(); s.labelled {
 		b, _ := os.ReadFile("/proc/self/attr/current")
@@ -81,6 +56,31 @@ func newSupervisor(opts Options) *Supervisor {
 		s.lives.max = defaultMaxLives
 	}
 	return s
+}
+
+// Start starts the program and watches it. The error is a *unotify.StartError; for its Step "execute" the
+// program could not be executed. After an error there is nothing to wait for or to close.
+func (s *Supervisor) Start() error {
+	s.inject = s.opts.Inject || !canGetFD()
+	s.signals = catchSignals()
+	proc, err := unotify.Start(&unotify.Command{Path: s.opts.Path, Args: s.opts.Args, Env: s.environment(), Filter: s.filter()})
+	if err != nil {
+		releaseSignals(s.signals)
+		return err
+	}
+	s.proc = proc
+	if err := s.watchOver(proc.Listener, nil); err != nil {
+		_ = unix.Kill(proc.PID, unix.SIGKILL)
+		_, _ = unix.Wait4(proc.PID, nil, 0, nil)
+		releaseSignals(s.signals)
+		return err
+	}
+	if err := proc.Executed(); err != nil {
+		_, _ = unix.Wait4(proc.PID, nil, 0, nil)
+		s.Close()
+		return err
+	}
+	return nil
 }
 
 // watchOver starts the goroutines. Close ends them.

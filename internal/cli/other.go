@@ -1,0 +1,19 @@
+//go:build !linux
+
+package cli
+
+import (
+	"io"
+	"runtime"
+)
+
+// Init does nothing: only Linux has helpers.
+func Init() {}
+
+func needsLinux(name string, stderr io.Writer) int {
+	problem(stderr, "%s needs Linux: it works by seccomp user notification, which %s does not have", name, runtime.GOOS)
+	return exitFailed
+}
+
+func run(_ []string, _ io.Reader, _, stderr io.Writer) int     { return needsLinux("run", stderr) }
+func runDemo(_ []string, _ io.Reader, _, stderr io.Writer) int { return needsLinux("demo", stderr) }

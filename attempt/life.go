@@ -9,8 +9,8 @@ import (
 // Call is one of the calls that make up a socket's life.
 type Call uint8
 
-// The calls. CallReady is not a call of the program's: it is the end of a connect that was left
-// in progress, seen from outside (by poll) rather than asked for by the program.
+// The calls. CallReady and CallClose were not trapped but seen from outside: the end of a connect that was
+// left in progress, and that the program has closed the socket (with Errno ECANCELED) meanwhile.
 const (
 	CallSocket Call = iota + 1
 	CallBind
@@ -21,11 +21,13 @@ const (
 	CallSendmmsg
 	CallSoError // getsockopt(SOL_SOCKET, SO_ERROR); the step's Errno is the value it read
 	CallReady
+	CallClose
 )
 
 var callNames = [...]string{
 	CallSocket: "socket", CallBind: "bind", CallConnect: "connect", CallListen: "listen", CallSendto: "sendto",
 	CallSendmsg: "sendmsg", CallSendmmsg: "sendmmsg", CallSoError: "getsockopt(SO_ERROR)", CallReady: "poll",
+	CallClose: "close",
 }
 
 // String is the call's name as its manual page has it.
@@ -139,7 +141,10 @@ func (l *Life) Attempts() []Result {
 			o := &out[open]
 			o.Last, o.End = i, end
 			if r := OutcomeOf(s.Errno); r.Kind != InProgress {
-				o.Outcome, open = r, -1
+				o.Outcome = r
+				if s.Errno != EINTR {
+					open = -1
+				}
 			}
 		case s.Call == CallConnect || s.Call.Send():
 			r := Result{
@@ -157,8 +162,8 @@ func (l *Life) Attempts() []Result {
 				r.Outcome = Outcome{}
 			}
 			out = append(out, r)
-			if s.Call == CallConnect && r.Outcome.Kind == InProgress {
-				open = len(out) - 1
+			if s.Call == CallConnect && (r.Outcome.Kind == InProgress || s.Errno == EINTR) {
+				open = len(out) - 1 // an interrupted connect goes on, connect(2)
 			}
 		case (s.Call == CallSoError || s.Call == CallReady) && open >= 0:
 			o := &out[open]
@@ -174,12 +179,26 @@ func (l *Life) Attempts() []Result {
 					open = -1
 				}
 			}
+		case s.Call == CallClose && open >= 0:
+			o := &out[open]
+			o.Last, o.End = i, end
+			o.Outcome = Outcome{Kind: Cancelled}
+			open = -1
 		case s.Call == CallListen:
 			open = -1
 		}
 	}
+	for i := range out {
+		if o := &out[i]; o.Outcome.Kind == Cancelled && o.Call == CallConnect && o.End.Sub(o.Begin) >= silence {
+			o.Outcome.Kind = TimedOut
+		}
+	}
 	return out
 }
+
+// silence is how long a connect must have gone unanswered for "timed out" to be the right word where the program gave up
+// before the kernel did: the initial retransmission timeout, RFC 6298 section 2.
+const silence = time.Second
 
 // bindOutcome is the outcome of an attempt that ended at its bind.
 func bindOutcome(e Errno) Outcome {

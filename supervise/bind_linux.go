@@ -45,6 +45,7 @@ func (w *worker) bind() {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	w.acted = true
 	st := attempt.Step{Call: attempt.CallBind, TID: int32(w.n.PID), Address: at, At: time.Now()}
 	switch {
 	case at.IsValid() && e.elided != nil:
@@ -153,6 +154,7 @@ func (w *worker) listen() {
 	if !w.s.listener.Valid(w.n.ID) {
 		return
 	}
+	w.acted = true
 	st := attempt.Step{Call: attempt.CallListen, TID: int32(w.n.PID), At: time.Now()}
 	if e.elided != nil {
 		addr := e.elided

@@ -69,6 +69,7 @@ func (w *worker) connect() {
 
 // performConnect connects the program's socket. A socket that waits is waited for here, in the socket's own way.
 func (w *worker) performConnect(addr sockaddr) unix.Errno {
+	w.acted = true
 	var p unsafe.Pointer
 	if len(addr) > 0 {
 		p = unsafe.Pointer(&addr[0])

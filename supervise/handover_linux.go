@@ -54,7 +54,7 @@ const endingFor = 50 * time.Millisecond
 func (s *Supervisor) Survivors() bool {
 	p := []unix.PollFd{{Fd: int32(s.listener.FD())}}
 	for end := time.Now().Add(endingFor); ; {
-		n, err := unix.Poll(p, int(time.Until(end).Milliseconds()))
+		n, err := unix.Poll(p, max(0, int(time.Until(end).Milliseconds())))
 		if err == nil && n == 1 && p[0].Revents&unix.POLLHUP != 0 {
 			return false
 		}

@@ -42,7 +42,7 @@ func (w *worker) sendto() {
 	m := message{call: attempt.CallSendto, flags: int(int32(a[3])), named: true, name: addr}
 	var errno unix.Errno
 	if m.data, errno = w.readData(a[1], a[2], maxData); errno != 0 {
-		w.answer(0, errno)
+		w.fault(errno)
 		return
 	}
 	if !w.s.listener.Valid(w.n.ID) {
@@ -82,6 +82,7 @@ func (w *worker) openSender(fd int32, flags int, bad unix.Errno) bool {
 // supervisor is stopping, and has handed it on.
 func (w *worker) send(m *message) (sent int64, errno unix.Errno, ok bool) {
 	m.to = m.name.bindAddr(w.sock.domain) // AF_UNSPEC is AF_INET to an AF_INET socket, here as well
+	w.acted = true
 	e := w.sock.entry
 	st := attempt.Step{Call: m.call, TID: int32(w.n.PID), Address: m.to, At: time.Now()}
 	if w.s.enforcing() {

@@ -50,7 +50,7 @@ func (w *worker) sendmsg() {
 	}
 	m := message{call: attempt.CallSendmsg, flags: flags, named: !unnamed(h[:]), name: addr}
 	if errno := w.readMessage(&m, h[:]); errno != 0 {
-		w.answer(0, errno)
+		w.fault(errno)
 		return
 	}
 	if !w.s.listener.Valid(w.n.ID) {

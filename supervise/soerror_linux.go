@@ -39,10 +39,14 @@ func (w *worker) soError() {
 	// See that the value can be written before it is taken.
 	var old [4]byte
 	fit := min(room, len(old))
-	if n, err := unotify.ReadMemory(tid, valPtr, old[:fit]); err != nil || n < fit || !w.s.listener.Valid(w.n.ID) {
+	if n, err := unotify.ReadMemory(tid, valPtr, old[:fit]); err != nil || n < fit {
 		w.answer(0, unix.EFAULT)
 		return
 	}
+	if !w.s.listener.Valid(w.n.ID) {
+		return
+	}
+	w.acted = true
 	e := w.sock.entry
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -58,6 +58,7 @@ func (u *undelivered) replay(w *worker) bool {
 	}
 	u.mu.Unlock()
 	if ok {
+		w.acted = true // should it be interrupted once more
 		w.answer(r.val, r.errno)
 	}
 	return ok

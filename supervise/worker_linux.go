@@ -20,6 +20,7 @@ type worker struct {
 	n       unotify.Notification
 	threads threadCache
 	sock    socket // the socket of the call being served
+	acted   bool   // the call being served has had its effect
 	addr    [maxSockaddr]byte
 
 	// What other goroutines read.
@@ -64,7 +65,10 @@ func (w *worker) run(first *unotify.Notification) {
 func (w *worker) serve() {
 	w.caller.Store(int32(w.n.PID))
 	defer w.caller.Store(0)
-	w.awaitOlder()
+	w.acted = false
+	if !w.awaitOlder() {
+		return
+	}
 	if w.n.PID == 0 {
 		w.giveUp() // outside our pid namespace: nothing can be read of it
 		return
@@ -101,16 +105,21 @@ func (w *worker) serve() {
 }
 
 // awaitOlder waits until no other worker serves an older call of the same thread: the thread was interrupted, and has
-// come again. The older call is interrupted as well, as it would be without us.
-func (w *worker) awaitOlder() {
+// come again. The older call is interrupted as well, as it would be without us. It reports false where this call
+// is itself the older one: then nothing must be done for it, and nobody waits for an answer.
+func (w *worker) awaitOlder() bool {
 	for _, other := range w.s.workers.serving(w) {
 		for other.caller.Load() == int32(w.n.PID) {
+			if !w.s.listener.Valid(w.n.ID) {
+				return false
+			}
 			if other.blocked.Load() != 0 {
 				_ = unotify.Interrupt(other.tid)
 			}
 			runtime.Gosched()
 		}
 	}
+	return true
 }
 
 // pass lets the kernel perform the call. Only for calls that no rule has to decide.
@@ -126,21 +135,30 @@ func (w *worker) giveUp() {
 	w.pass()
 }
 
-// answer returns a result to the program. Where the program was interrupted meanwhile, the result is kept for when the same
-// call comes again, so that nothing is done twice.
+// answer returns a result to the program. Where the program was interrupted meanwhile, the result of a call that had its
+// effect is kept for when the same call comes again, so that nothing is done twice.
 func (w *worker) answer(val int64, errno unix.Errno) {
 	if errno != 0 {
 		val = 0
 	}
-	if err := w.s.listener.Return(w.n.ID, val, errno); errors.Is(err, unotify.ErrGone) && errno != unix.EINTR {
+	if err := w.s.listener.Return(w.n.ID, val, errno); errors.Is(err, unotify.ErrGone) && w.acted && errno != unix.EINTR {
 		w.s.undelivered.keep(w, val, errno)
 	}
 }
 
-// may marks the call as one that may block, until done is called, and provides for the calls of others.
+// mayBlock marks the call as one that may block, until done is called, and provides for the calls of others.
 func (w *worker) mayBlock() {
 	w.s.spare()
 	w.blocked.Store(w.n.ID)
+}
+
+// fault answers a call some of whose memory could not be read: the kernel knows which of its errors comes first.
+func (w *worker) fault(errno unix.Errno) {
+	if w.s.enforcing() {
+		w.answer(0, errno)
+		return
+	}
+	w.pass()
 }
 
 func (w *worker) done() { w.blocked.Store(0) }

@@ -180,9 +180,9 @@ func assembleRule(r Rule) []Instruction {
 		miss := uint8(len(tail)) // from behind the condition to behind the rule
 		var code []Instruction
 		switch {
-		case high.mask == 0 && c.Not:
+		case high.mask|high.value == 0 && c.Not:
 			code = low.test(miss, 0)
-		case high.mask == 0:
+		case high.mask|high.value == 0:
 			code = low.test(0, miss)
 		case c.Not: // either half differing will do
 			second := low.test(miss, 0)

@@ -3,6 +3,7 @@ package unotify
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -139,14 +140,31 @@ func (l *Listener) AddFD(id uint64, fd int, cloexec bool) (int, error) {
 	if cloexec {
 		a.newFDFlags = unix.O_CLOEXEC
 	}
-	r, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), ioctlAddFD, uintptr(unsafe.Pointer(&a)))
+	r, e := uninterrupted(l.fd, ioctlAddFD, unsafe.Pointer(&a))
 	switch e {
 	case 0:
 		return int(r), nil
-	case unix.ENOENT:
+	case unix.ENOENT, unix.ESRCH: // ESRCH: it went while the kernel waited for it
 		return -1, ErrGone
 	}
 	return -1, e
+}
+
+// uninterrupted is an ioctl with all signals blocked. The kernel waits in SECCOMP_IOCTL_NOTIF_ADDFD for the caller to
+// take the descriptor. A signal to the supervisor that ended this wait would, with SECCOMP_ADDFD_FLAG_SEND, leave the
+// notification answered without a descriptor, and the caller's socket(2) would return 0 (kernel/seccomp.c,
+// seccomp_notify_addfd).
+func uninterrupted(fd int, request uintptr, arg unsafe.Pointer) (uintptr, unix.Errno) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	all, old := ^uint64(0), uint64(0)
+	_, _, e := unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&old)), 8, 0, 0)
+	if e != 0 {
+		return 0, e
+	}
+	r, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(arg))
+	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&old)), 0, 8, 0, 0)
+	return r, errno
 }
 
 // ReplaceFD puts a copy of fd into the caller at the number newFD, in place of what is there
@@ -156,11 +174,11 @@ func (l *Listener) ReplaceFD(id uint64, fd, newFD int, cloexec bool) error {
 	if cloexec {
 		a.newFDFlags = unix.O_CLOEXEC
 	}
-	_, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(l.fd), ioctlAddFD, uintptr(unsafe.Pointer(&a)))
+	_, e := uninterrupted(l.fd, ioctlAddFD, unsafe.Pointer(&a))
 	switch e {
 	case 0:
 		return nil
-	case unix.ENOENT:
+	case unix.ENOENT, unix.ESRCH:
 		return ErrGone
 	}
 	return e

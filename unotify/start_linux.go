@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"strconv"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,6 +19,8 @@ type Command struct {
 	Args   []string // the argument list, Args[0] included
 	Env    []string // nil: this process's environment
 	Filter Filter
+	// WaitKillable asks for SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (Linux 5.19): see [WaitKillable].
+	WaitKillable bool
 }
 
 // Process is a program that was started under a filter.
@@ -53,7 +54,10 @@ const (
 
 // Start starts a program under a filter: this program is executed once more, as a child that calls [ChildInit], installs
 // the filter, hands the listener over and executes the program in its own place. The program inherits this
-// process's descriptors that are not close-on-exec, its working directory, limits, signal mask and process group.
+// process's descriptors that are not close-on-exec, its working directory, limits, signal mask and process group, and
+// ignores the signals that this process was started with ignored, whatever has become of them since. (Two
+// things the Go runtime of this process takes away for good: a descriptor 0, 1 or 2 that was closed
+// is /dev/null, and SIGCHLD and SIGPROF are not blocked. Signal 63 is used for finding out, and is never ignored.)
 //
 // The program's calls wait from its first one on: receive from Listener, and call [Process.Executed] meanwhile.
 // The caller waits for the process (wait4(2)) itself.
@@ -66,16 +70,12 @@ func Start(c *Command) (*Process, error) {
 	if err != nil {
 		return nil, &StartError{"socketpair", err}
 	}
-	// The child's end keeps its number, which no inherited descriptor has, so that all of those stay as they are.
-	if _, err := unix.FcntlInt(uintptr(pair[1]), unix.F_SETFD, 0); err != nil {
-		return nil, &StartError{"fcntl", err}
-	}
 	env := c.Env
 	if env == nil {
 		env = os.Environ()
 	}
 	args := append([]string{childName, strconv.Itoa(pair[1]), c.Path}, c.Args...)
-	pid, err := syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{Env: env, Files: []uintptr{0, 1, 2}})
+	pid, err := syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{Env: env, Files: inherited(pair[1])})
 	unix.Close(pair[1])
 	if err != nil {
 		unix.Close(pair[0])
@@ -83,7 +83,11 @@ func Start(c *Command) (*Process, error) {
 	}
 	conn := os.NewFile(uintptr(pair[0]), "child")
 	p := &Process{PID: pid, conn: conn}
-	if err := p.takeListener(program); err != nil {
+	hello := greeting{Program: program, Ignored: startedIgnoring()}
+	if c.WaitKillable {
+		hello.Flags |= WaitKillable
+	}
+	if err := p.takeListener(hello); err != nil {
 		conn.Close()
 		_, _ = syscall.Wait4(pid, nil, 0, nil)
 		return nil, err
@@ -91,9 +95,28 @@ func Start(c *Command) (*Process, error) {
 	return p, nil
 }
 
+var errChildEnded = errors.New("the child ended before it could install the filter: does this program's main call unotify.ChildInit?")
+
+// inherited is the list of descriptors for ForkExec by which a child has what it would inherit, and conn, which stays
+// close-on-exec here: a process that is started at the same time from another goroutine must not inherit it. conn
+// keeps its number, so that the others stay as they are; those behind it are inherited without being named.
+func inherited(conn int) []uintptr {
+	files := make([]uintptr, conn+1)
+	for fd := range files {
+		files[fd] = uintptr(fd)
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		if fd != conn && (err != nil || flags&unix.FD_CLOEXEC != 0) {
+			files[fd] = ^uintptr(0)
+		}
+	}
+	return files
+}
+
 // takeListener sends the filter to the child and receives its listener.
-func (p *Process) takeListener(program []Instruction) error {
-	if _, err := p.conn.Write(encode(program)); err != nil {
+func (p *Process) takeListener(hello greeting) error {
+	if _, err := p.conn.Write(hello.encode()); errors.Is(err, unix.EPIPE) {
+		return &StartError{"send filter", errChildEnded}
+	} else if err != nil {
 		return &StartError{"send filter", err}
 	}
 	var msg [5]byte
@@ -106,11 +129,11 @@ func (p *Process) takeListener(program []Instruction) error {
 			break
 		}
 	}
+	if err == unix.ECONNRESET || err == nil && n < len(msg) {
+		return &StartError{"receive listener", errChildEnded}
+	}
 	if err != nil {
 		return &StartError{"receive listener", err}
-	}
-	if n < len(msg) {
-		return &StartError{"receive listener", errors.New("the child ended before it could install the filter: does this program's main call unotify.ChildInit?")}
 	}
 	value := binary.LittleEndian.Uint32(msg[1:])
 	if msg[0] == kindInstall {
@@ -161,10 +184,11 @@ func ChildInit() {
 func runChild(conn int, path string, args []string) {
 	runtime.LockOSThread()
 	unix.CloseOnExec(conn)
-	program, err := receiveProgram(conn)
+	hello, err := receiveGreeting(conn)
 	if err != nil {
 		os.Exit(125)
 	}
+	ignoreExactly(hello.Ignored)
 	// A thread without the filter hands the listener over: sendmsg itself may be a call that the filter
 	// notifies, and nobody could answer it yet. It is there before the filter is, so that
 	// it does not inherit it.
@@ -182,7 +206,7 @@ func runChild(conn int, path string, args []string) {
 		handed <- unix.Sendmsg(conn, msg[:], unix.UnixRights(in.Listener), nil, 0)
 	}()
 	<-ready
-	in, err := Install(program)
+	in, err := Install(hello.Program, hello.Flags)
 	if err != nil {
 		fail(conn, kindInstall, err)
 		os.Exit(125)
@@ -219,44 +243,4 @@ func fail(conn int, kind byte, err error) {
 	}
 	msg := binary.LittleEndian.AppendUint32([]byte{kind}, uint32(errno))
 	_, _ = unix.Write(conn, msg)
-}
-
-// encode is a filter on the wire: its length in instructions, then the instructions, little-endian.
-func encode(program []Instruction) []byte {
-	b := binary.LittleEndian.AppendUint32(nil, uint32(len(program)))
-	return append(b, unsafe.Slice((*byte)(unsafe.Pointer(&program[0])), len(program)*int(unsafe.Sizeof(Instruction{})))...)
-}
-
-func receiveProgram(conn int) ([]Instruction, error) {
-	f := fdReader(conn)
-	var head [4]byte
-	if _, err := io.ReadFull(f, head[:]); err != nil {
-		return nil, err
-	}
-	n := binary.LittleEndian.Uint32(head[:])
-	if n == 0 || n > maxInstructions {
-		return nil, fmt.Errorf("filter of %d instructions", n)
-	}
-	program := make([]Instruction, n)
-	b := unsafe.Slice((*byte)(unsafe.Pointer(&program[0])), int(n)*int(unsafe.Sizeof(Instruction{})))
-	_, err := io.ReadFull(f, b)
-	return program, err
-}
-
-// fdReader reads a descriptor without the runtime's poller, which would leave traces on it.
-type fdReader int
-
-func (f fdReader) Read(b []byte) (int, error) {
-	for {
-		n, err := unix.Read(int(f), b)
-		switch {
-		case err == unix.EINTR:
-		case err != nil:
-			return 0, err
-		case n == 0:
-			return 0, io.EOF
-		default:
-			return n, nil
-		}
-	}
 }

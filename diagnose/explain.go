@@ -1,0 +1,186 @@
+package diagnose
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/sallyport/sallyport/attempt"
+)
+
+// explanation is what a cause has to say about one attempt, in the making.
+type explanation struct {
+	summary  string
+	evidence []string // what follows the steps
+	remedy   []string
+}
+
+func (e *explanation) saw(format string, a ...any) {
+	e.evidence = append(e.evidence, fmt.Sprintf(format, a...))
+}
+
+func (e *explanation) advise(format string, a ...any) {
+	e.remedy = append(e.remedy, fmt.Sprintf(format, a...))
+}
+
+// explainers has one function a cause.
+var explainers = map[string]func(*examined, *explanation){
+	BindDenied:          explainBindDenied,
+	BindAddressNotLocal: explainNotLocal,
+	BindAddressInUse:    explainInUse,
+	BindPrivilegedPort:  explainPrivileged,
+	BindLoopbackSource:  explainLoopback,
+	FamilyMismatch:      explainFamily,
+	ConnectDenied:       explainConnectDenied,
+	Refused:             explainRefused,
+	TimedOut:            explainTimedOut,
+	Unreachable:         explainUnreachable,
+	UnknownCause:        explainUnknown,
+}
+
+// finding is the finding that a failed attempt comes to.
+func (x *examined) finding() Finding {
+	cause := x.cause()
+	var e explanation
+	if x.Call != attempt.CallBind {
+		x.byTheSource(&e, cause)
+	}
+	explainers[cause](x, &e)
+	if x.Decided {
+		if p := profileOf(x.rule()); p != "" {
+			e.advise("what the profile %s denies here, the place that it stands for denies as well: a change that passes here will pass there", p)
+		}
+	}
+	f := Finding{
+		Cause: cause, Summary: e.summary, Attempt: x.Attempt, Outcome: x.Outcome, PID: x.pid(), FD: x.life.FD,
+		Evidence: append(x.steps(), e.evidence...), Remedy: e.remedy, Counterfactuals: x.cfs,
+		Count: 1, At: x.Begin, Rule: x.rule(),
+	}
+	if x.life.Process != nil {
+		f.Process = x.life.Process.Command
+	}
+	f.Evidence = append(f.Evidence, x.left...)
+	return f
+}
+
+// steps are the steps of the attempt, but not every look at an error that was read in between.
+func (x *examined) steps() []string {
+	var out []string
+	for i := x.First; i <= x.Last && i < len(x.life.Steps); i++ {
+		s := &x.life.Steps[i]
+		if i != x.First && i != x.Last && (s.Call == attempt.CallSoError || s.Call == attempt.CallReady || s.Call == attempt.CallSocket) {
+			continue
+		}
+		out = append(out, s.String())
+	}
+	return out
+}
+
+// rule is the rule of a profile that decided the attempt.
+func (x *examined) rule() string {
+	if !x.Decided {
+		return ""
+	}
+	for i := x.Last; i >= x.First; i-- {
+		if s := &x.life.Steps[i]; s.How == attempt.Decided && s.Rule != "" {
+			return s.Rule
+		}
+	}
+	return ""
+}
+
+// profileOf is the profile of a rule in words: "openshift-v2-gear, bind rule 1".
+func profileOf(rule string) string {
+	name, _, _ := strings.Cut(rule, ", ")
+	return name
+}
+
+// byTheSource says first what a counterfactual without the bind showed, for the causes that are not
+// about the source by themselves.
+func (x *examined) byTheSource(e *explanation, cause string) {
+	if x.Source.Kind == attempt.SourceNone || x.Elided || cause == BindLoopbackSource || cause == FamilyMismatch || cause == BindAddressInUse {
+		return
+	}
+	if x.outcomeOf(changeNoBind).Kind == attempt.Connected {
+		x.adviseNoBind(e, "without the bind the same attempt connected")
+	}
+}
+
+// noBindHelps is the end of a summary: how it ended without the bind.
+func (x *examined) noBindHelps() string {
+	switch o := x.outcomeOf(changeNoBind); o.Kind {
+	case attempt.InProgress:
+		return ""
+	case attempt.Connected:
+		return "; without the bind it connected"
+	case x.Outcome.Kind:
+		return "; without the bind it ended the same"
+	default:
+		return fmt.Sprintf("; without the bind it ended otherwise: %v", o)
+	}
+}
+
+// adviseNoBind advises to connect without a bind, at once and for good.
+func (x *examined) adviseNoBind(e *explanation, why string) {
+	if x.Protocol.Stream() {
+		e.advise("run it without the bind (%s): `%s`", why, x.without())
+	}
+	e.advise("take the bind out for good: a client socket needs none, the kernel chooses the source when it connects; " +
+		"look for a setting named source address, local address, bind address, vhost or interface, in the program and in its libraries")
+}
+
+// without is the command line that runs the program with --without-bind.
+func (x *examined) without() string {
+	if len(x.options.Program) == 0 {
+		return "sallyport run --without-bind -- CMD ARG..."
+	}
+	return "sallyport run --without-bind -- " + CommandLine(x.options.Program)
+}
+
+// who is the process for a sentence.
+func (x *examined) who() string { return processName(x.life.Process) }
+
+// name is the program's name alone.
+func (x *examined) name() string {
+	if p := x.life.Process; p != nil && len(p.Command) > 0 && p.Command[0] != "" {
+		return filepath.Base(p.Command[0])
+	}
+	return "the program"
+}
+
+// to is the destination for a sentence, with the name behind it.
+func (x *examined) to() string {
+	if x.Name != "" {
+		return x.Destination.String() + " (" + x.Name + ")"
+	}
+	return x.Destination.String()
+}
+
+// from is what a bind asked for, for a sentence: "0.0.0.0 (any address), port 53", "10.0.0.1".
+func (x *examined) from() string {
+	s := x.Source
+	what := s.Addr.Addr().String()
+	if s.Kind == attempt.SourceAny {
+		what += " (any address)"
+	}
+	if p := s.Addr.Port(); p != 0 {
+		what += fmt.Sprintf(", port %d", p)
+	}
+	return what
+}
+
+// socket is "its client socket" where that is certain: a server's bind asks for a port.
+func (x *examined) socket() string {
+	if x.Protocol.Stream() && x.Source.Addr.Port() == 0 {
+		return "its client socket"
+	}
+	return "its socket"
+}
+
+// errno is "EACCES (permission denied)".
+func (x *examined) errno() string {
+	if x.Outcome.Errno == 0 {
+		return x.Outcome.Kind.String()
+	}
+	return x.Outcome.Errno.Name() + " (" + x.Outcome.Errno.Message() + ")"
+}

@@ -1,0 +1,79 @@
+package diagnose
+
+import (
+	"net"
+	"net/url"
+	"os"
+	"strings"
+)
+
+// proxyVariables in the order that clients look: curl reads http_proxy in lower case only
+// (curl(1), ENVIRONMENT), Go and Python both cases.
+var proxyVariables = []string{"https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"}
+
+// environment reads the proxy variables. User and password are dropped here, and go nowhere.
+func environment(f *Facts, getenv func(string) string) {
+	for _, name := range proxyVariables {
+		if p, ok := parseProxy(getenv(name)); ok {
+			p.Variable = name
+			f.Proxies = append(f.Proxies, p)
+		}
+	}
+	if f.NoProxy = getenv("no_proxy"); f.NoProxy == "" {
+		f.NoProxy = getenv("NO_PROXY")
+	}
+}
+
+// parseProxy reads a proxy variable's value: "http://user:pw@proxy:3128", "proxy:3128", "proxy".
+func parseProxy(value string) (Proxy, bool) {
+	if value == "" {
+		return Proxy{}, false
+	}
+	if !strings.Contains(value, "://") {
+		value = "http://" + value
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Hostname() == "" {
+		return Proxy{}, false
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	if port == "" {
+		port = "1080" // SOCKS and curl's default
+	}
+	return Proxy{Scheme: u.Scheme, Host: net.JoinHostPort(u.Hostname(), port)}, true
+}
+
+// markers reads the traces that platforms leave.
+func markers(f *Facts, environ []string) {
+	for _, e := range environ {
+		name, value, _ := strings.Cut(e, "=")
+		switch {
+		case name == "KUBERNETES_SERVICE_HOST":
+			f.Kubernetes = true
+		case name == "OPENSHIFT_GEAR_UUID" || name == "OPENSHIFT_GEAR_DNS" || name == "OPENSHIFT_APP_DNS":
+			f.OpenShift = "v2"
+		case strings.HasPrefix(name, "OPENSHIFT_BUILD_") && f.OpenShift == "":
+			f.OpenShift = "v3 or later"
+		case name == "container" && value != "":
+			f.Container = value
+		}
+	}
+	if exists("/var/run/secrets/kubernetes.io/serviceaccount") {
+		f.Kubernetes = true
+	}
+	switch {
+	case f.Container != "":
+	case exists("/.dockerenv"):
+		f.Container = "docker"
+	case exists("/run/.containerenv"):
+		f.Container = "podman"
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

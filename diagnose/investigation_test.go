@@ -1,0 +1,141 @@
+package diagnose
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/attempt"
+)
+
+func TestEachDistinctAttemptIsTriedOnce(t *testing.T) {
+	trier := &outcomes{by: map[string]attempt.Outcome{"tcp to 192.0.2.1:80": {Kind: attempt.Refused}}}
+	v := New(trier, nil, Options{})
+	defer v.Close()
+	l := tcp4(0, connect("192.0.2.1:80", attempt.ECONNREFUSED))
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() { v.Failed(l, l.Attempts()[0]) })
+	}
+	wg.Wait()
+	findings, _ := v.Findings(t.Context(), []*attempt.Life{l})
+	if len(trier.asked) != 1 {
+		t.Errorf("asked %q, want one attempt", trier.asked)
+	}
+	if len(findings) != 1 || len(findings[0].Counterfactuals) != 1 || findings[0].Counterfactuals[0].String() != "the same again: refused" {
+		t.Errorf("got %+v", findings)
+	}
+}
+
+func TestNoCounterfactuals(t *testing.T) {
+	trier := &outcomes{}
+	findings, _ := investigate(t, trier, ordinary, Options{NoCounterfactuals: true}, time.Minute, tcp4(0, connect("192.0.2.1:80", attempt.ECONNREFUSED)))
+	if len(trier.asked) != 0 || len(findings) != 1 {
+		t.Errorf("asked %q, findings %+v", trier.asked, findings)
+	}
+}
+
+func TestWhatCouldNotBeTriedIsSaid(t *testing.T) {
+	findings, _ := investigate(t, &outcomes{}, ordinary, Options{}, time.Minute, tcp4(0, connect("192.0.2.1:80", attempt.ECONNREFUSED)))
+	if got := strings.Join(findings[0].Evidence, "\n"); !strings.Contains(got, "the same again: could not be tried: no route to the test") {
+		t.Errorf("evidence %s", got)
+	}
+}
+
+// silent is a Trier to which nothing ever answers.
+type silent struct{}
+
+func (silent) Try(ctx context.Context, _ int, _ attempt.Attempt) (attempt.Outcome, error) {
+	<-ctx.Done()
+	return attempt.Outcome{}, ctx.Err()
+}
+
+func TestASilentCounterfactualTimesOut(t *testing.T) {
+	findings, _ := investigate(t, silent{}, ordinary, Options{Timeout: 20 * time.Millisecond}, time.Minute,
+		tcp4(0, connect("192.0.2.1:80", attempt.ETIMEDOUT, time.Minute)))
+	if got := findings[0].Counterfactuals; len(got) != 1 || got[0].Outcome.Kind != attempt.TimedOut || !strings.Contains(got[0].String(), "no answer within") {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestCloseEndsWhatIsUnderWay(t *testing.T) {
+	v := New(silent{}, nil, Options{Timeout: time.Hour})
+	for i := range 100 {
+		l := tcp4(0, connect(fmt.Sprintf("192.0.2.%d:80", i), attempt.ECONNREFUSED))
+		v.Failed(l, l.Attempts()[0])
+	}
+	v.Close()
+	l := tcp4(0, connect("198.51.100.1:80", attempt.ECONNREFUSED))
+	v.Failed(l, l.Attempts()[0]) // after Close: nothing
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if findings, _ := v.Findings(ctx, []*attempt.Life{l}); len(findings) != 1 {
+		t.Errorf("got %+v, want the finding without counterfactuals", findings)
+	}
+}
+
+func TestFactsAreReadOnlyForAFailure(t *testing.T) {
+	read := 0
+	v := New(nil, func() Facts { read++; return Facts{} }, Options{})
+	defer v.Close()
+	v.Findings(t.Context(), []*attempt.Life{tcp4(0, connect("192.0.2.1:80", 0))})
+	if read != 0 {
+		t.Errorf("facts were read %d times though nothing failed", read)
+	}
+}
+
+// TestProxy asks a real HTTP proxy on loopback.
+func TestProxy(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		status int
+		want   string
+	}{
+		{"lets through", 200, "connected"},
+		{"wants a password", 407, "refused, the proxy answered 407 Proxy Authentication Required"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ln.Close()
+			asked := make(chan string, 1)
+			go func() { // ends with its one connection, or the listener
+				c, err := ln.Accept()
+				if err != nil {
+					return
+				}
+				defer c.Close()
+				r, err := http.ReadRequest(bufio.NewReader(c))
+				if err != nil {
+					return
+				}
+				asked <- r.Method + " " + r.Host
+				fmt.Fprintf(c, "HTTP/1.1 %d x\r\nContent-Length: 0\r\n\r\n", tt.status)
+			}()
+			f := ordinary
+			f.Proxies = []Proxy{{Variable: "https_proxy", Scheme: "http", Host: ln.Addr().String()}}
+			trier := &outcomes{by: map[string]attempt.Outcome{
+				"tcp to 192.0.2.1:443": {Kind: attempt.TimedOut}, "tcp to " + ln.Addr().String(): {Kind: attempt.Connected},
+			}}
+			findings, _ := investigate(t, trier, f, Options{}, time.Minute, tcp4(0, connect("192.0.2.1:443", attempt.ETIMEDOUT, time.Minute)))
+			got := findings[0].Counterfactuals[1].String()
+			if want := "by way of the proxy in https_proxy (" + ln.Addr().String() + "): " + tt.want; got != want {
+				t.Errorf("\n got %s\nwant %s", got, want)
+			}
+			if got := <-asked; got != "CONNECT 192.0.2.1:443" {
+				t.Errorf("asked %s", got)
+			}
+			if advised := strings.Contains(findings[0].Remedy[0], "use the proxy that https_proxy names"); advised != (tt.status == 200) {
+				t.Errorf("remedy %q", findings[0].Remedy)
+			}
+		})
+	}
+}

@@ -1,0 +1,131 @@
+package diagnose
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/sallyport/sallyport/attempt"
+)
+
+// What a counterfactual changed, where the choice of a cause depends on it.
+const (
+	changeNoBind  = "without the bind"
+	changeNothing = "the same again"
+	changeIPv4    = "from an IPv4 socket"
+)
+
+// trial is a counterfactual to make.
+type trial struct {
+	change  string
+	attempt attempt.Attempt
+	proxy   *Proxy // by way of it; nil: directly
+}
+
+// trials lists what is worth trying for a failed attempt. A bind that failed has no destination to try,
+// and what a rule decided would be decided again.
+func trials(r attempt.Result, f Facts) []trial {
+	a := r.Attempt
+	if !a.Destination.IsValid() || a.Destination.Port() == 0 || !a.Protocol.Stream() && !routed(r) {
+		return nil
+	}
+	same := attempt.Attempt{Protocol: a.Protocol, Destination: a.Destination, Name: a.Name}
+	if a.Source.Kind != attempt.SourceNone && !r.Elided {
+		return []trial{{change: changeNoBind, attempt: same}}
+	}
+	if !a.Protocol.Stream() {
+		return nil
+	}
+	var out []trial
+	switch r.Outcome.Kind {
+	case attempt.Refused, attempt.TimedOut, attempt.Unreachable, attempt.Reset:
+		if r.Decided {
+			return nil
+		}
+		out = append(out, trial{change: changeNothing, attempt: same})
+	default:
+		return nil
+	}
+	if to, ok := otherLoopback(a.Destination); ok {
+		b := same
+		b.Destination = to
+		out = append(out, trial{change: "to " + to.String(), attempt: b})
+	}
+	if a.Destination.Addr().Is4In6() && r.Outcome.Errno == attempt.ENETUNREACH {
+		b := same
+		b.Destination = unmap(a.Destination)
+		out = append(out, trial{change: changeIPv4, attempt: b})
+	}
+	if p := proxyFor(a, f); p != nil {
+		out = append(out, trial{change: "by way of the proxy in " + p.Variable + " (" + p.Host + ")", attempt: same, proxy: p})
+	}
+	return out
+}
+
+// routed reports whether a failure without a connection (UDP) is one that connecting a socket again can
+// show: connect(2) on it asks for a route and sends nothing, so an answer from the network, and a filter
+// that looks at packets, can't be seen that way.
+func routed(r attempt.Result) bool {
+	k := r.Outcome.Kind
+	return k != attempt.Refused && k != attempt.TimedOut && (k != attempt.Denied || r.Call == attempt.CallConnect)
+}
+
+// otherLoopback is the same port at localhost of the other family.
+func otherLoopback(to netip.AddrPort) (netip.AddrPort, bool) {
+	switch addr := to.Addr().Unmap(); {
+	case addr == netip.IPv6Loopback():
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), to.Port()), true
+	case addr.Is4() && addr.IsLoopback():
+		return netip.AddrPortFrom(netip.IPv6Loopback(), to.Port()), true
+	}
+	return netip.AddrPort{}, false
+}
+
+func unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
+
+// proxyFor is the HTTP proxy that a client would use for a; nil where there is none, or it is none of
+// the proxy's business.
+func proxyFor(a attempt.Attempt, f Facts) *Proxy {
+	if !a.Protocol.Stream() || f.local(a.Destination.Addr()) || noProxy(f.NoProxy, a) {
+		return nil
+	}
+	want := "https_proxy" // also for what is neither: CONNECT is what carries it
+	if a.Destination.Port() == 80 {
+		want = "http_proxy"
+	}
+	var found *Proxy
+	for i := range f.Proxies {
+		p := &f.Proxies[i]
+		if p.Scheme != "http" || p.Host == a.Destination.String() {
+			continue // SOCKS and TLS to the proxy are not spoken here
+		}
+		if strings.EqualFold(p.Variable, want) {
+			return p
+		}
+		if found == nil || strings.EqualFold(p.Variable, "all_proxy") && !strings.EqualFold(found.Variable, "all_proxy") {
+			found = p
+		}
+	}
+	return found
+}
+
+// noProxy reports whether a no_proxy list exempts a's destination: "*", an address, a prefix, or a
+// domain with or without a leading dot.
+func noProxy(list string, a attempt.Attempt) bool {
+	addr := a.Destination.Addr().Unmap()
+	for item := range strings.SplitSeq(list, ",") {
+		item = strings.ToLower(strings.TrimSpace(item))
+		if item == "" {
+			continue
+		}
+		if prefix, err := netip.ParsePrefix(item); err == nil && prefix.Contains(addr) {
+			return true
+		}
+		domain := strings.TrimPrefix(strings.TrimPrefix(item, "*"), ".")
+		name := strings.ToLower(a.Name)
+		if item == "*" || item == addr.String() ||
+			domain != "" && name != "" && (name == domain || strings.HasSuffix(name, "."+domain)) {
+			return true
+		}
+	}
+	return false
+}

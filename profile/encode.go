@@ -1,0 +1,190 @@
+package profile
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Encode writes the profile as a file that Parse reads as an equal profile. Comments, and the form that the file it
+// was read from had, are not kept. A profile made by hand that no file can say is an error.
+func (p *Profile) Encode() ([]byte, error) {
+	data, err := marshal(p)
+	if err == nil {
+		_, err = Parse("encoded", data)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("encode profile %q: %w", p.Name, err)
+	}
+	return data, nil
+}
+
+// MarshalYAML makes a profile part of another document. It does not check what Encode checks.
+func (p *Profile) MarshalYAML() (any, error) {
+	meta := mapping("name", text(p.Name))
+	if p.Description != "" {
+		add(meta, "description", text(p.Description))
+	}
+	spec := mapping()
+	if facts := p.Facts.node(); len(facts.Content) > 0 {
+		add(spec, "facts", facts)
+	}
+	if p.Bind.Default.Kind != Allow || len(p.Bind.Rules) > 0 {
+		bind := mapping("default", p.Bind.Default.node())
+		rules := list(0)
+		for i := range p.Bind.Rules {
+			rules.Content = append(rules.Content, p.Bind.Rules[i].node())
+		}
+		if len(rules.Content) > 0 {
+			add(bind, "rules", rules)
+		}
+		add(spec, "bind", bind)
+	}
+	if p.Egress.Default.Kind != Allow || len(p.Egress.Rules) > 0 {
+		egress := mapping("default", p.Egress.Default.node())
+		addTimeout(egress, p.Egress.Default)
+		rules := list(0)
+		for i := range p.Egress.Rules {
+			rules.Content = append(rules.Content, p.Egress.Rules[i].node())
+		}
+		if len(rules.Content) > 0 {
+			add(egress, "rules", rules)
+		}
+		add(spec, "egress", egress)
+	}
+	return mapping("apiVersion", text(apiVersion), "kind", text(kind), "metadata", meta, "spec", spec), nil
+}
+
+func marshal(p *Profile) ([]byte, error) {
+	n, err := p.MarshalYAML()
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	enc := yaml.NewEncoder(&b)
+	enc.SetIndent(2)
+	if err := enc.Encode(n); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), enc.Close()
+}
+
+func (f *Facts) node() *yaml.Node {
+	n := mapping()
+	if len(f.Addresses) > 0 {
+		l := list(yaml.FlowStyle)
+		for _, a := range f.Addresses {
+			l.Content = append(l.Content, text(a.Unmap().String()))
+		}
+		add(n, "addresses", l)
+	}
+	if len(f.Environment) > 0 {
+		env := mapping()
+		for _, name := range slices.Sorted(maps.Keys(f.Environment)) {
+			env.Content = append(env.Content, text(name), text(f.Environment[name]))
+		}
+		add(n, "environment", env)
+	}
+	return n
+}
+
+func (r *BindRule) node() *yaml.Node {
+	n := mapping()
+	addBlocks(n, "addresses", r.Addresses)
+	addStrings(n, "ports", r.Ports)
+	addStrings(n, "protocols", r.Protocols)
+	add(n, "verdict", r.Verdict.node())
+	if r.Reason != "" {
+		add(n, "reason", text(r.Reason))
+	}
+	return n
+}
+
+func (r *EgressRule) node() *yaml.Node {
+	n := mapping()
+	addBlocks(n, "sources", r.Sources)
+	addBlocks(n, "destinations", r.Destinations)
+	addStrings(n, "ports", r.Ports)
+	addStrings(n, "protocols", r.Protocols)
+	add(n, "verdict", r.Verdict.node())
+	addTimeout(n, r.Verdict)
+	if r.Reason != "" {
+		add(n, "reason", text(r.Reason))
+	}
+	return n
+}
+
+func (v Verdict) node() *yaml.Node {
+	if v.Kind == DenyErrno {
+		n := mapping("errno", text(v.Errno.Name()))
+		n.Style = yaml.FlowStyle
+		return n
+	}
+	return text(Verdict{Kind: v.Kind}.String())
+}
+
+func addTimeout(n *yaml.Node, v Verdict) {
+	if v.Timeout != 0 {
+		add(n, "timeout", text(v.Timeout.String()))
+	}
+}
+
+func addBlocks(n *yaml.Node, name string, blocks []Block) {
+	if blocks == nil {
+		return
+	}
+	l := list(yaml.FlowStyle)
+	for _, b := range blocks {
+		l.Content = append(l.Content, b.node())
+	}
+	add(n, name, l)
+}
+
+func (b Block) node() *yaml.Node {
+	base := Block{Word: b.Word, Prefix: unmapPrefix(b.Prefix)}
+	named := b.Word != NoWord || b.Prefix.IsValid()
+	if named && len(b.Except) == 0 {
+		return text(base.String())
+	}
+	n := mapping()
+	n.Style = yaml.FlowStyle
+	if named {
+		add(n, "cidr", text(base.String()))
+	}
+	addBlocks(n, "except", b.Except)
+	return n
+}
+
+func addStrings[T fmt.Stringer](n *yaml.Node, name string, values []T) {
+	if values == nil {
+		return
+	}
+	l := list(yaml.FlowStyle)
+	for _, v := range values {
+		s := text(v.String())
+		if _, err := strconv.Atoi(s.Value); err == nil {
+			s.Tag = "!!int"
+		}
+		l.Content = append(l.Content, s)
+	}
+	add(n, name, l)
+}
+
+func text(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
+
+func list(style yaml.Style) *yaml.Node { return &yaml.Node{Kind: yaml.SequenceNode, Style: style} }
+
+// mapping takes names (string) and values (*yaml.Node) in turn.
+func mapping(pairs ...any) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.MappingNode}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		add(n, pairs[i].(string), pairs[i+1].(*yaml.Node))
+	}
+	return n
+}
+
+func add(n *yaml.Node, name string, v *yaml.Node) { n.Content = append(n.Content, text(name), v) }

@@ -1,0 +1,182 @@
+package profile
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+const (
+	apiVersion = "sallyport.dev/v1alpha1"
+	kind       = "EgressProfile"
+)
+
+// Parse reads a profile. The file's name is for its errors and its decisions: nothing is opened. The error reports every
+// problem of the file, see [Problem].
+func Parse(filename string, data []byte) (*Profile, error) {
+	root, problem := document(filename, data)
+	if problem != nil {
+		return nil, problem
+	}
+	r := &reader{file: filename, aliases: map[string]bool{}}
+	p := r.profile(root)
+	if len(r.problems) > 0 {
+		return nil, join(r.problems)
+	}
+	p.File = filename
+	p.compiled.Store(p.compile())
+	return p, nil
+}
+
+func (r *reader) profile(n *yaml.Node) *Profile {
+	p := &Profile{}
+	if r.otherKind(n) {
+		return p
+	}
+	r.plain(n)
+	at, _ := r.fields(n, "", "apiVersion", "kind", "metadata", "spec")
+	if m := r.required(n, at, "metadata", "", "want metadata: with the name of the profile"); m != nil {
+		r.metadata(m, p)
+	}
+	if s := r.required(n, at, "spec", "", "want spec: with facts, bind or egress"); s != nil {
+		spec, _ := r.fields(s, "spec", "facts", "bind", "egress")
+		if f := spec["facts"]; f != nil {
+			r.facts(f, p)
+		}
+		if b := spec["bind"]; b != nil {
+			r.bind(b, p)
+		}
+		if e := spec["egress"]; e != nil {
+			r.egress(e, p)
+		}
+	}
+	return p
+}
+
+// otherKind reports what the document is where it is no profile at all: then its fields need no list of problems.
+func (r *reader) otherKind(n *yaml.Node) bool {
+	for _, want := range []struct{ field, value string }{{"apiVersion", apiVersion}, {"kind", kind}} {
+		v := field(n, want.field)
+		switch {
+		case v == nil:
+			r.problemf(n, "", "%s is missing: want %s: %s", want.field, want.field, want.value)
+		case v.Kind != yaml.ScalarNode || v.Value != want.value:
+			r.problemf(v, "", "%s is %s: want %s", want.field, describe(v), want.value)
+		}
+	}
+	return len(r.problems) > 0
+}
+
+func field(n *yaml.Node, name string) *yaml.Node {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if k := n.Content[i]; k.Kind == yaml.ScalarNode && k.Value == name {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// required is a field that has to be there. One that is there with a problem was reported before.
+func (r *reader) required(n *yaml.Node, at map[string]*yaml.Node, name, where, want string) *yaml.Node {
+	if field(n, name) == nil {
+		r.problemf(n, where, "%s is missing: %s", name, want)
+	}
+	return at[name]
+}
+
+var nameForm = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
+
+func (r *reader) metadata(n *yaml.Node, p *Profile) {
+	at, ok := r.fields(n, "metadata", "name", "description")
+	if at == nil {
+		return
+	}
+	if v := at["description"]; v != nil {
+		p.Description = r.line(v, "description")
+	}
+	if !ok && field(n, "name") == nil {
+		return // a misspelt name has been reported
+	}
+	v := r.required(n, at, "name", "metadata", "want a name for the profile")
+	if v == nil {
+		return
+	}
+	name, ok := r.text(v, "name")
+	if ok && !nameForm.MatchString(name) {
+		r.problemf(v, "", "name %q: want lower-case letters, digits, - and ., beginning and ending with a letter or digit",
+			name)
+	}
+	p.Name = name
+}
+
+func (r *reader) facts(n *yaml.Node, p *Profile) {
+	at, _ := r.fields(n, "facts", "addresses", "environment")
+	if v := at["addresses"]; v != nil {
+		items, _ := r.list(v, "facts: addresses", "IP addresses")
+		seen := map[netip.Addr]bool{}
+		for _, item := range items {
+			if a, ok := r.address(item, "facts: addresses"); ok && seen[a] {
+				r.problemf(item, "facts: addresses", "%s is given twice: want it once", a)
+			} else if ok {
+				seen[a] = true
+				p.Facts.Addresses = append(p.Facts.Addresses, a)
+			}
+		}
+	}
+	if v := at["environment"]; v != nil {
+		r.environment(v, p)
+	}
+}
+
+func (r *reader) address(n *yaml.Node, where string) (netip.Addr, bool) {
+	const want = "want an IP address such as 172.16.6.170"
+	s, ok := r.scalar(n, where, want)
+	if !ok {
+		return netip.Addr{}, false
+	}
+	a, err := netip.ParseAddr(s)
+	switch {
+	case err != nil:
+		r.problemf(n, where, "bad address %q: %s", s, want)
+	case a.Zone() != "":
+		r.problemf(n, where, "%s has a zone: want %s, profiles have no zones", s, a.WithZone(""))
+	case a.Unmap().IsUnspecified():
+		r.problemf(n, where, "%s is the wildcard address: want an address that a socket can have", s)
+	default:
+		return a.Unmap(), true
+	}
+	return netip.Addr{}, false
+}
+
+func (r *reader) environment(n *yaml.Node, p *Profile) {
+	const where = "facts: environment"
+	if n.Kind != yaml.MappingNode {
+		r.wrong(n, where, "want a mapping of names to values")
+		return
+	}
+	p.Facts.Environment = map[string]string{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		if k.Kind != yaml.ScalarNode || k.Value == "" || strings.ContainsAny(k.Value, "=\x00") {
+			r.problemf(k, where, "%s is no name of a variable: want a name without =", describe(k))
+			continue
+		}
+		if _, twice := p.Facts.Environment[k.Value]; twice {
+			r.problemf(k, where, "%s is given twice: want it once", k.Value)
+			continue
+		}
+		p.Facts.Environment[k.Value] = ""
+		if v.Kind == yaml.ScalarNode && v.ShortTag() == "!!null" {
+			r.problemf(k, where, `%s has no value: want one, "" for the empty one`, k.Value)
+			continue
+		}
+		s, ok := r.text(v, fmt.Sprintf("%s: %s", where, k.Value))
+		if ok && strings.Contains(s, "\x00") {
+			r.problemf(v, where, "%s holds the character U+0000: want a value without it", k.Value)
+		}
+		p.Facts.Environment[k.Value] = s
+	}
+}

@@ -1,0 +1,90 @@
+package profile
+
+import (
+	"bytes"
+	"net/netip"
+	"sync/atomic"
+
+	"github.com/sallyport/sallyport/attempt"
+)
+
+// Profile is what client sockets may do in an environment. The zero value allows everything.
+//
+// A profile may be put together by hand, and is not to be changed once it has made a decision: the first one compiles
+// its rules (Parse and Load have done so already). It must not be copied. Decisions may be made by many goroutines at once.
+type Profile struct {
+	Name        string // lower-case letters, digits, "-" and "."
+	Description string // one line for people
+	File        string // where it was read from; "" for one made by hand
+	Facts       Facts
+	Bind        Bind
+	Egress      Egress
+
+	compiled atomic.Pointer[compiled]
+}
+
+// Facts is what a profile knows of its environment apart from rules.
+type Facts struct {
+	Addresses   []netip.Addr      // the addresses that sockets may have there
+	Environment map[string]string // variables that the environment sets for the program
+}
+
+// Bind is what bind(2) answers: the first rule that matches decides, and else the default.
+type Bind struct {
+	Default Verdict // allow or an errno
+	Rules   []BindRule
+	Line    int // of the default, in File; 0 where it is not written there
+}
+
+// BindRule is one rule about binds. It matches when all of Addresses, Ports and Protocols do.
+type BindRule struct {
+	Addresses []Block            // nil: every address
+	Ports     []PortRange        // nil: every port
+	Protocols []attempt.Protocol // nil: every protocol
+	Verdict   Verdict            // allow or an errno
+	Reason    string             // one line for people
+	Line      int                // in File; 0 for a rule made by hand
+}
+
+// Egress is what becomes of connects, and of datagrams sent: the first rule that matches decides, and else the default.
+type Egress struct {
+	Default Verdict
+	Rules   []EgressRule
+	Line    int // of the default, in File; 0 where it is not written there
+}
+
+// EgressRule is one rule about egress. It matches when all of Sources, Destinations, Ports and Protocols do.
+type EgressRule struct {
+	Sources      []Block            // what the program asked to send from; nil: anything, also nothing
+	Destinations []Block            // nil: every destination
+	Ports        []PortRange        // of the destination; nil: every port
+	Protocols    []attempt.Protocol // nil: every protocol
+	Verdict      Verdict
+	Reason       string // one line for people
+	Line         int    // in File; 0 for a rule made by hand
+}
+
+// Denies reports whether any rule or default denies anything.
+func (p *Profile) Denies() bool {
+	if p.Bind.Default.Kind != Allow || p.Egress.Default.Kind != Allow {
+		return true
+	}
+	for i := range p.Bind.Rules {
+		if p.Bind.Rules[i].Verdict.Kind != Allow {
+			return true
+		}
+	}
+	for i := range p.Egress.Rules {
+		if p.Egress.Rules[i].Verdict.Kind != Allow {
+			return true
+		}
+	}
+	return false
+}
+
+// Equal reports whether two profiles say the same, whatever the files and lines that they came from.
+func (p *Profile) Equal(q *Profile) bool {
+	a, errA := marshal(p)
+	b, errB := marshal(q)
+	return errA == nil && errB == nil && bytes.Equal(a, b)
+}

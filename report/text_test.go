@@ -1,0 +1,75 @@
+package report
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/sallyport/sallyport/attempt"
+	"github.com/sallyport/sallyport/diagnose"
+)
+
+func TestText(t *testing.T) {
+	for _, tt := range []struct {
+		golden string
+		run    func(*testing.T) *Run
+		o      TextOptions
+	}{
+		{"bind-denied.txt", denied, TextOptions{Width: 100}},
+		{"bind-denied-profile.txt", deniedByProfile, TextOptions{Width: 100}},
+		{"loopback.txt", fromLoopback, TextOptions{Width: 100}},
+		{"several.txt", several, TextOptions{Width: 100}},
+		{"verbose.txt", several, TextOptions{Width: 100, Verbose: true}},
+		{"color.txt", denied, TextOptions{Width: 100, Color: true}},
+		{"narrow.txt", denied, TextOptions{Width: 60}},
+		{"elided.txt", elided, TextOptions{Width: 100}},
+	} {
+		t.Run(tt.golden, func(t *testing.T) {
+			var b bytes.Buffer
+			if err := tt.run(t).Text(&b, tt.o); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, tt.golden, b.Bytes())
+		})
+	}
+}
+
+func TestNothingToSay(t *testing.T) {
+	quiet := &Run{Program: []string{"true"}, Notes: []diagnose.Note{{Text: "x"}}, Lives: []*attempt.Life{life(1, 0, step(attempt.CallConnect, bot, 0, 0))}}
+	var b bytes.Buffer
+	if err := quiet.Text(&b, TextOptions{}); err != nil || b.Len() > 0 {
+		t.Errorf("got %q, %v, want nothing", b.String(), err)
+	}
+	e := elided(t)
+	e.Lives[0].Steps[0].Address = step(0, "0.0.0.0:0", 0, 0).Address
+	if err := e.Text(&b, TextOptions{}); err != nil || b.Len() > 0 {
+		t.Errorf("a bind without a port, elided: got %q, %v, want nothing", b.String(), err)
+	}
+	quiet.Warnings = []string{"the program outlives sallyport"}
+	if err := quiet.Text(&b, TextOptions{}); err != nil || b.String() != "sallyport: warning: the program outlives sallyport\n" {
+		t.Errorf("got %q, %v, want the warning", b.String(), err)
+	}
+}
+
+func TestNoControlCharactersReachTheTerminal(t *testing.T) {
+	r := denied(t)
+	r.Findings[0].Summary = "evil\x1b[2J\rname\u009b"
+	var b bytes.Buffer
+	if err := r.Text(&b, TextOptions{}); err != nil || strings.ContainsAny(b.String(), "\x1b\r\u009b") {
+		t.Errorf("got %q, %v", b.String(), err)
+	}
+}
+
+func TestManyFindings(t *testing.T) {
+	r := denied(t)
+	for range 30 {
+		r.Findings = append(r.Findings, r.Findings[0])
+	}
+	var b bytes.Buffer
+	if err := r.Text(&b, TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(b.String(), "sallyport: bind-denied"); got != shown || !strings.Contains(b.String(), "sallyport: 21 more findings") {
+		t.Errorf("showed %d findings, want %d and the number of the rest", got, shown)
+	}
+}

@@ -1,0 +1,11 @@
+#include "textflag.h"
+
+// A signal handler that does nothing. It returns to the restorer, which calls rt_sigreturn(2).
+TEXT nothing<>(SB),NOSPLIT|NOFRAME,$0-0
+	RET
+
+// func handlerAddress() uintptr
+TEXT ·handlerAddress(SB),NOSPLIT,$0-8
+	LEAQ nothing<>(SB), AX
+	MOVQ AX, ret+0(FP)
+	RET

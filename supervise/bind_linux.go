@@ -20,7 +20,10 @@ func (w *worker) bind() {
 	}
 	errno, ok := w.open(fd)
 	switch {
-	case !ok || bad == unix.EPERM:
+	case !ok:
+		w.unreached(addr)
+		return
+	case bad == unix.EPERM:
 		w.giveUp()
 		return
 	case errno != 0:

@@ -20,7 +20,10 @@ func (w *worker) connect() {
 	}
 	errno, ok := w.open(fd)
 	switch {
-	case !ok || bad == unix.EPERM:
+	case !ok:
+		w.unreached(addr)
+		return
+	case bad == unix.EPERM:
 		w.giveUp()
 		return
 	case errno != 0:
@@ -93,6 +96,10 @@ func (w *worker) finishConnect(st attempt.Step, errno unix.Errno) {
 		w.s.handOn(w.n) // the supervisor goes, not the caller: who comes after answers
 		return
 	}
+	if errno == unix.EINTR && w.released.Load() != 0 {
+		w.letWait(st)
+		return
+	}
 	e.mu.Lock()
 	if w.s.opts.Locals && errno == 0 && e.local == nil {
 		e.life.Local = w.sock.getsockname()
@@ -103,7 +110,7 @@ func (w *worker) finishConnect(st attempt.Step, errno unix.Errno) {
 	case errno == unix.EINPROGRESS:
 		w.s.watch.add(w, st.At)
 	case errno == 0 && w.sock.borrowed != nil && w.sock.protocol.Stream():
-		w.sock.borrowed.drop() // connected: there is nothing left that we do for it
+		w.sock.borrowed.letGo() // connected: there is nothing left that we do for it
 	}
 	if errno == unix.EINTR && w.sock.sendTimeout() {
 		// With SO_SNDTIMEO the kernel never restarts a connect, socket(7) and sock_intr_errno: the next
@@ -111,6 +118,27 @@ func (w *worker) finishConnect(st attempt.Step, errno unix.Errno) {
 		w.s.undelivered.keepErrno(w, errno)
 	}
 	w.answer(0, errno)
+}
+
+// letWait lets a caller that has a signal to attend to wait for its connect itself. The connect is under way, and the kernel ignores
+// the address of another connect on the socket then, but waits (__inet_stream_connect in net/ipv4/af_inet.c): the program's
+// own call is interrupted, restarted or goes on just as it would be. Where a profile is enforced, the address must not be read
+// again all the same: the call is restarted where that is safe, and else ends in EINTR.
+func (w *worker) letWait(st attempt.Step) {
+	st.How, st.Errno = attempt.Inferred, attempt.EINPROGRESS
+	e := w.sock.entry
+	e.mu.Lock()
+	w.s.record(e, st)
+	e.mu.Unlock()
+	w.s.watch.add(w, st.At)
+	switch {
+	case !w.s.enforcing():
+		w.pass()
+	case signalState(w.released.Load()) == ownSignal && !w.sock.sendTimeout():
+		w.answer(0, errRestart)
+	default:
+		w.answer(0, unix.EINTR)
+	}
 }
 
 // sendTimeout reports whether the socket has SO_SNDTIMEO set.

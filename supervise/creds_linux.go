@@ -40,10 +40,7 @@ func (w *worker) mayBindPrivileged() bool {
 	if err != nil {
 		return false
 	}
-	_, rest, _ := strings.Cut(string(b), "\nCapEff:")
-	line, _, _ := strings.Cut(rest, "\n")
-	caps, err := strconv.ParseUint(strings.TrimSpace(line), 16, 64)
-	if err != nil || caps&(1<<unix.CAP_NET_BIND_SERVICE) == 0 {
+	if statusMask(string(b), "CapEff")&(1<<unix.CAP_NET_BIND_SERVICE) == 0 {
 		return false
 	}
 	// A capability in a user namespace of its own counts only over network namespaces made there.

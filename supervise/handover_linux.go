@@ -32,6 +32,7 @@ type keeperState struct {
 	ProfileName   string
 	Inject        bool
 	Confined      bool
+	Killable      bool
 	Tag           string                 // the caller's own, for its OnStep
 	Sockets       []keptSocket           // those whose answers depend on what was
 	Notifications []unotify.Notification // received, and not answered yet
@@ -76,7 +77,7 @@ func (s *Supervisor) handOn(n unotify.Notification) {
 func (s *Supervisor) HandOver(tag string) (int, error) {
 	s.stopWorkers()
 	st := keeperState{
-		PID: s.proc.PID, Elide: s.opts.Elide, Inject: s.inject, Confined: s.confined.Load(), Tag: tag,
+		PID: s.proc.PID, Elide: s.opts.Elide, Inject: s.inject, Confined: s.confined.Load(), Killable: s.killable, Tag: tag,
 		Notifications: s.handed,
 	}
 	if s.opts.Profile != nil {
@@ -171,7 +172,7 @@ func keep(onStep func(tag string) func(*attempt.Life, *attempt.Step)) error {
 		opts.Profile = p
 	}
 	s := New(opts)
-	s.inject = st.Inject
+	s.inject, s.killable = st.Inject, st.Killable
 	s.confined.Store(st.Confined)
 	s.proc = &unotify.Process{PID: st.PID}
 	for _, k := range st.Sockets {

@@ -20,6 +20,10 @@ type heldTable struct {
 	mu      sync.Mutex
 	byInode map[uint64]*held
 	swept   time.Time
+
+	// Sockets that were connected and let go, where a profile is enforced. Inode numbers of sockets go up, and are
+	// not used again soon (get_next_ino in fs/inode.c).
+	connected map[uint64]struct{}
 }
 
 // held is one duplicate. Its fields are guarded by the table's lock.
@@ -84,19 +88,53 @@ func (w *worker) likeUs() bool {
 	return unix.Stat(dir, &theirs) == nil && int(theirs.Uid) == unix.Geteuid()
 }
 
-// borrow finds the duplicate of one of the caller's descriptors.
-func (w *worker) borrow(fd int32) (unix.Errno, bool) {
+// inode is that of the socket behind one of the caller's descriptors, or the errno for what is no socket. ok is false
+// where it cannot be known.
+func (w *worker) inode(fd int32) (inode uint64, errno unix.Errno, ok bool) {
 	link, err := os.Readlink("/proc/" + strconv.Itoa(int(w.n.PID)) + "/fd/" + strconv.Itoa(int(fd)))
 	if errors.Is(err, os.ErrNotExist) {
-		return unix.EBADF, true
+		return 0, unix.EBADF, true
 	}
 	if err != nil {
-		return 0, false
+		return 0, 0, false
 	}
-	digits, ok := strings.CutPrefix(strings.TrimSuffix(link, "]"), "socket:[")
-	inode, err := strconv.ParseUint(digits, 10, 64)
-	if !ok || err != nil {
-		return unix.ENOTSOCK, true
+	digits, isSocket := strings.CutPrefix(strings.TrimSuffix(link, "]"), "socket:[")
+	inode, err = strconv.ParseUint(digits, 10, 64)
+	if !isSocket || err != nil {
+		return 0, unix.ENOTSOCK, true
+	}
+	return inode, 0, true
+}
+
+// wasConnected reports whether the socket of the call being served was connected under our eyes, and let go.
+func (t *heldTable) wasConnected(w *worker) bool {
+	inode, _, ok := w.inode(int32(w.n.Args[0]))
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, was := t.connected[inode]
+	return ok && was
+}
+
+// maxConnected bounds the memory of connected sockets.
+const maxConnected = 65536
+
+// letGo drops the duplicate of a socket that is connected, and remembers that it is.
+func (h *held) letGo() {
+	t := h.table
+	t.mu.Lock()
+	if t.connected == nil || len(t.connected) >= maxConnected {
+		t.connected = map[uint64]struct{}{}
+	}
+	t.connected[h.inode] = struct{}{}
+	t.mu.Unlock()
+	h.drop()
+}
+
+// borrow finds the duplicate of one of the caller's descriptors.
+func (w *worker) borrow(fd int32) (unix.Errno, bool) {
+	inode, errno, ok := w.inode(fd)
+	if errno != 0 || !ok {
+		return errno, ok
 	}
 	h := w.s.held.borrow(inode)
 	if h == nil {
@@ -152,7 +190,7 @@ func (h *held) drop() {
 
 func (t *heldTable) dropInode(inode uint64) {
 	if h := t.borrow(inode); h != nil {
-		h.drop()
+		h.letGo()
 		h.release()
 	}
 }

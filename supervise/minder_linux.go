@@ -21,8 +21,8 @@ type minder struct {
 }
 
 const (
-	mindEvery = 20 * time.Millisecond // how late an interrupted caller's socket is let go
-	mindFor   = time.Second           // how long it stays awake for nothing
+	mindEvery = 5 * time.Millisecond // how late a caller that waits gets its signal, or its socket is let go
+	mindFor   = time.Second          // how long it stays awake for nothing
 )
 
 func (m *minder) start() {
@@ -77,7 +77,17 @@ func (m *minder) round(now time.Time) bool {
 			continue
 		}
 		busy = true
-		if !m.s.listener.Valid(id) && w.blocked.Load() == id {
+		if m.s.listener.Valid(id) {
+			if !m.s.killable {
+				continue
+			}
+			state := signalOf(int(w.caller.Load()))
+			if state == noSignal {
+				continue
+			}
+			w.released.Store(uint32(state))
+		} // else the caller was killed, or, where it can be, interrupted
+		if w.blocked.Load() == id {
 			_ = unotify.Interrupt(w.tid)
 		}
 	}

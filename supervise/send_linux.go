@@ -36,7 +36,7 @@ func (w *worker) sendto() {
 		w.pass()
 		return
 	}
-	if !w.openSender(int32(a[0]), int(a[3]), bad) {
+	if !w.openSender(int32(a[0]), int(a[3]), addr, bad) {
 		return
 	}
 	m := message{call: attempt.CallSendto, flags: int(int32(a[3])), named: true, name: addr}
@@ -55,10 +55,12 @@ func (w *worker) sendto() {
 
 // openSender opens the socket of a send, and reports whether the message is one to look at. Where it is not, it has
 // answered.
-func (w *worker) openSender(fd int32, flags int, bad unix.Errno) bool {
+func (w *worker) openSender(fd int32, flags int, addr sockaddr, bad unix.Errno) bool {
 	errno, ok := w.open(fd)
 	switch {
-	case !ok || bad == unix.EPERM:
+	case !ok:
+		w.unreached(addr)
+	case bad == unix.EPERM:
 		w.giveUp()
 	case errno != 0:
 		w.answer(0, errno)
@@ -103,6 +105,10 @@ func (w *worker) send(m *message) (sent int64, errno unix.Errno, ok bool) {
 	sent, errno = w.performSend(m)
 	if errno == unix.EINTR && w.s.stopping.Load() {
 		w.s.handOn(w.n)
+		return 0, 0, false
+	}
+	if errno == unix.EINTR && w.released.Load() != 0 && !w.s.enforcing() {
+		w.pass() // nothing was sent: the program waits itself
 		return 0, 0, false
 	}
 record:

@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"encoding/binary"
+	"errors"
 
 	"github.com/sallyport/sallyport/attempt"
 	"github.com/sallyport/sallyport/unotify"
@@ -32,7 +33,11 @@ func unnamed(h []byte) bool {
 func (w *worker) sendmsg() {
 	var h [sizeofMsghdr]byte
 	if n, err := unotify.ReadMemory(int(w.n.PID), w.n.Args[1], h[:]); err != nil || n < len(h) {
-		w.giveUp()
+		if errors.Is(err, unix.EPERM) {
+			w.giveUp()
+		} else {
+			w.fault(unix.EFAULT)
+		}
 		return
 	}
 	if unnamed(h[:]) && !w.s.enforcing() {
@@ -45,7 +50,7 @@ func (w *worker) sendmsg() {
 		w.pass()
 		return
 	}
-	if !w.openSender(int32(w.n.Args[0]), flags, bad) {
+	if !w.openSender(int32(w.n.Args[0]), flags, addr, bad) {
 		return
 	}
 	m := message{call: attempt.CallSendmsg, flags: flags, named: !unnamed(h[:]), name: addr}
@@ -82,7 +87,13 @@ func (w *worker) sendmmsg() {
 		w.pass()
 		return
 	}
-	if !w.openSender(int32(w.n.Args[0]), flags, 0) {
+	var first sockaddr
+	if named {
+		if first, _ = w.headerName(hs); first == nil {
+			first = sockaddr{unix.AF_INET, 0} // another of the messages has a name: take it for an address
+		}
+	}
+	if !w.openSender(int32(w.n.Args[0]), flags, first, 0) {
 		return
 	}
 	var sent int64

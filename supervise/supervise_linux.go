@@ -19,6 +19,7 @@ type Supervisor struct {
 	signals  chan os.Signal
 
 	inject          bool
+	killable        bool // callers are not interrupted between their notification and their answer
 	privilegedBelow int
 	labelled        bool   // a security module labels processes
 	label           string // our own label
@@ -63,7 +64,10 @@ func New(opts Options) *Supervisor {
 func (s *Supervisor) Start() error {
 	s.inject = s.opts.Inject || !canGetFD()
 	s.signals = catchSignals()
-	proc, err := unotify.Start(&unotify.Command{Path: s.opts.Path, Args: s.opts.Args, Env: s.environment(), Filter: s.filter()})
+	s.killable = canWaitKillable()
+	proc, err := unotify.Start(&unotify.Command{
+		Path: s.opts.Path, Args: s.opts.Args, Env: s.environment(), Filter: s.filter(), WaitKillable: s.killable,
+	})
 	if err != nil {
 		releaseSignals(s.signals)
 		return err

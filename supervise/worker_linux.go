@@ -26,6 +26,9 @@ type worker struct {
 	// What other goroutines read.
 	caller  atomic.Int32  // the thread whose call is being served, or 0
 	blocked atomic.Uint64 // the notification whose call may block now, or 0
+
+	// What the minder says: a signalState, when the caller must be let out of its call.
+	released atomic.Uint32
 }
 
 // maxParked is how many workers sleep beside the one that waits for notifications. Only one waits: with two the kernel
@@ -135,6 +138,22 @@ func (w *worker) giveUp() {
 	w.pass()
 }
 
+// unreached is giveUp for a call that names an address, or none (nil). Where sockets are injected, one that we
+// did not make is of another family, accepted from a listener, or connected and let go: it can still not go anywhere new.
+func (w *worker) unreached(addr sockaddr) {
+	elsewhere := addr.inet() || len(addr) >= 2 && addr.family() == unix.AF_UNSPEC
+	switch {
+	case !w.s.inject || !w.s.enforcing():
+		w.giveUp()
+	case !elsewhere:
+		w.pass()
+	case addr.inet() && w.n.Nr == unix.SYS_CONNECT && w.s.held.wasConnected(w):
+		w.answer(0, unix.EISCONN)
+	default:
+		w.answer(0, unix.EPERM)
+	}
+}
+
 // answer returns a result to the program. Where the program was interrupted meanwhile, the result of a call that had its
 // effect is kept for when the same call comes again, so that nothing is done twice.
 func (w *worker) answer(val int64, errno unix.Errno) {
@@ -149,6 +168,7 @@ func (w *worker) answer(val int64, errno unix.Errno) {
 // mayBlock marks the call as one that may block, until done is called, and provides for the calls of others.
 func (w *worker) mayBlock() {
 	w.s.spare()
+	w.released.Store(0)
 	w.blocked.Store(w.n.ID)
 }
 

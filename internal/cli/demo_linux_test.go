@@ -179,10 +179,10 @@ func TestDemoLeavesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.Close()
-			// The first lines come when the network is there; the first run takes two seconds from then.
-			if _, err := stdout.Read(make([]byte, 1)); err != nil {
+			if _, err := stdout.Read(make([]byte, 1)); err != nil { // the network is there
 				t.Fatal(err)
 			}
+			awaitScript1(t, tmp) // which takes two seconds from now
 			if err := cmd.Process.Signal(sig); err != nil {
 				t.Fatal(err)
 			}
@@ -201,4 +201,21 @@ func TestDemoLeavesNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// awaitScript1 waits until the first script of the demo with that TMPDIR runs.
+func awaitScript1(t *testing.T, tmp string) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+		for _, file := range files {
+			argv, _ := os.ReadFile(file)
+			env, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "environ"))
+			if (bytes.HasPrefix(argv, []byte("script1\x00")) || bytes.Contains(argv, []byte("\x00script1.py\x00"))) &&
+				!bytes.HasPrefix(argv, []byte("[")) && bytes.Contains(env, []byte("TMPDIR="+tmp+"\x00")) {
+				return
+			}
+		}
+	}
+	t.Fatal("the first script never ran")
 }

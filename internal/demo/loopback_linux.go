@@ -30,7 +30,7 @@ func playOnLoopback(ctx context.Context, dir, because string, p *player) error {
 		return err
 	}
 	if addr.IsLoopback() {
-		s.Variant = fmt.Sprintf("this machine has loopback addresses alone, so the rule that drops what a loopback address sends elsewhere is for %s to %v", gearVariable, addr)
+		s.Variant = fmt.Sprintf("this machine has loopback addresses alone, so the rule that drops what a loopback address sends elsewhere drops what $%s sends to %v here", gearVariable, addr)
 	}
 	p.start(s)
 	return perform(ctx, s, dir, func(r *Run) error { p.end(r); return nil })

@@ -72,8 +72,9 @@ var (
 func (r *Run) listen() {
 	r.Outcome = attempt.Outcome{Kind: attempt.Failed}
 	if m := spokenErrno.FindStringSubmatch(r.Saw); m != nil {
-		n, _ := strconv.ParseUint(m[1], 10, 16)
-		r.Outcome = attempt.OutcomeOf(attempt.Errno(n))
+		if n, err := strconv.ParseUint(m[1], 10, 16); err == nil {
+			r.Outcome = attempt.OutcomeOf(attempt.Errno(n))
+		}
 		return
 	}
 	if m := spokenLocal.FindStringSubmatch(r.Saw); m != nil && r.ExitStatus == 0 {

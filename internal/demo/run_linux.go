@@ -123,6 +123,9 @@ func (o *order) carryOut() (outcome, error) {
 	v = diagnose.New(s, diagnose.ReadFacts, diagnose.Options{Program: o.Program})
 	defer v.Close()
 	if err := s.Start(); err != nil {
+		if errors.Is(err, unix.EBUSY) {
+			return outcome{}, fmt.Errorf("can't watch a program here: another supervisor does already (a sallyport around this one?), and only one can: %w", err)
+		}
 		return outcome{}, fmt.Errorf("can't watch a program here: %w", err)
 	}
 	defer s.Close()

@@ -89,9 +89,6 @@ func (w *worker) elides(at netip.AddrPort) bool {
 	if o.KeepPort && at.Port() != 0 {
 		return false
 	}
-	if (w.sock.domain == unix.AF_INET) != at.Addr().Is4() {
-		return false // the kernel has an error for that
-	}
 	if w.sock.protocol.Stream() {
 		return o.TCP
 	}

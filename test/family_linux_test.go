@@ -16,8 +16,8 @@ func TestFamilyMismatch(t *testing.T) {
 		argv func(testing.TB, *lab) []string
 		says string
 	}{
-		// bind of a sockaddr_in to an AF_INET6 socket fails with EINVAL
-		{"node", script("node", "nodejs", "connect.js", server6, "80", source4), "EINVAL bind"},
+		// bind of a sockaddr_in to an AF_INET6 socket fails with EINVAL. (Node says the same without making a call at
+		// all: there is nothing to see.)
 		{"wget", wget("--bind-address", source4, page6), "Invalid argument"},
 		// bind to the v4-mapped address works, and connect fails with EAFNOSUPPORT
 		{"java", script("java", "default-jdk-headless", "Connect.java", server6, "80", source4, "0"), "Address family not supported"},

@@ -91,6 +91,9 @@ func (w *worker) send(m *message) (sent int64, errno unix.Errno, ok bool) {
 		if m.to.IsValid() {
 			e.mu.Lock()
 			source := e.source
+			if e.elided != nil {
+				source = netip.AddrPort{} // it was never bound
+			}
 			e.mu.Unlock()
 			d := w.s.opts.Profile.DecideEgress(attempt.Attempt{Protocol: w.sock.protocol, Source: attempt.SourceOf(source), Destination: m.to})
 			if d.Verdict.Kind != profile.Allow {

@@ -26,6 +26,7 @@ type Supervisor struct {
 
 	confined atomic.Bool // a process of the program has confined itself by Landlock
 	stopping atomic.Bool
+	unseen   atomic.Int64 // calls that the program made itself, because it could not be looked into
 	idle     atomic.Int32 // workers that wait for a notification
 	parked   atomic.Int32 // workers that sleep until another may block
 	parkfd   int          // an eventfd(2) semaphore: each count wakes one of them
@@ -171,6 +172,10 @@ func (s *Supervisor) NoNewPrivs() bool { return s.proc.NoNewPrivs }
 
 // Injecting reports whether sockets are injected, because pidfd_getfd(2) is forbidden here.
 func (s *Supervisor) Injecting() bool { return s.inject }
+
+// Unseen is how many calls were not seen, because the process that made them could not be looked into: ptrace(2) access was denied,
+// as it is to a process that runs as another user or is not dumpable.
+func (s *Supervisor) Unseen() int64 { return s.unseen.Load() }
 
 // Confined reports whether a process of the program has confined itself by Landlock, so that the errno of its calls was not
 // seen from then on.

@@ -21,6 +21,7 @@ type watch struct {
 	epfd   int
 	stopfd int
 	open   map[uint64]*pendingConnect // by cookie
+	next   time.Time                  // when to look after them again
 	done   chan struct{}
 }
 
@@ -147,6 +148,8 @@ func (wt *watch) ended(e *entry) {
 
 // Times of the minder's rounds.
 const (
+	lookEvery   = 10 * time.Millisecond  // how often anything is looked at
+	lookEach    = 50 * time.Microsecond  // and how much less often for each connect that is pending
 	closedEvery = 100 * time.Millisecond // how often a pending connect's socket is looked for
 	unreadAfter = 200 * time.Millisecond // how long a program has to ask how its connect failed
 )
@@ -155,6 +158,11 @@ const (
 // whether anything is left to mind.
 func (wt *watch) mind(now time.Time, final bool) bool {
 	wt.mu.Lock()
+	if !final && now.Before(wt.next) {
+		defer wt.mu.Unlock()
+		return len(wt.open) > 0
+	}
+	wt.next = now.Add(lookEvery + time.Duration(len(wt.open))*lookEach)
 	due := make(map[uint64]*pendingConnect)
 	for c, p := range wt.open {
 		if final || now.Sub(p.checked) >= closedEvery || p.unseen {

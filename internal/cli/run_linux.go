@@ -170,6 +170,9 @@ func (r *running) warnings(s *supervise.Supervisor, found bool) []string {
 	if found && s.NoNewPrivs() {
 		out = append(out, "without CAP_SYS_ADMIN the program ran with no_new_privs: setuid programs (sudo, ping) had no extra rights")
 	}
+	if n := s.Unseen(); n > 0 && (found || r.flags.verbose) {
+		out = append(out, fmt.Sprintf("%d calls were not seen: their process may not be looked into (another user's, or not dumpable); run sallyport as root to see them", n))
+	}
 	if s.Confined() {
 		out = append(out, "a process confined itself with Landlock: its calls were its own from then on, and their errno was not seen")
 	}

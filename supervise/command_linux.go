@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -24,6 +23,9 @@ func LookPath(name string) (path string, status int, err error) {
 	}
 	if strings.Contains(name, "/") {
 		status, err := executable(name)
+		if errors.Is(err, unix.ENOTDIR) {
+			status = statusNotExecutable // as env(1) and shells have it; in PATH it is passed over
+		}
 		return name, status, err
 	}
 	status = statusNotFound
@@ -32,7 +34,7 @@ func LookPath(name string) (path string, status int, err error) {
 	if !set {
 		search = "/bin:/usr/bin"
 	}
-	for _, dir := range filepath.SplitList(search) {
+	for dir := range strings.SplitSeq(search, ":") {
 		if dir == "" {
 			dir = "."
 		}
@@ -51,8 +53,10 @@ func LookPath(name string) (path string, status int, err error) {
 func executable(path string) (int, error) {
 	st, err := os.Stat(path)
 	switch {
-	case errors.Is(err, os.ErrNotExist), errors.Is(err, unix.ENOTDIR):
+	case errors.Is(err, os.ErrNotExist):
 		return statusNotFound, fmt.Errorf("%s: no such file", path)
+	case errors.Is(err, unix.ENOTDIR):
+		return statusNotFound, fmt.Errorf("%s: %w", path, unix.ENOTDIR)
 	case err != nil:
 		return statusNotExecutable, err
 	case st.IsDir():

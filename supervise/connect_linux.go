@@ -84,6 +84,9 @@ func (w *worker) performConnect(addr sockaddr) unix.Errno {
 	w.mayBlock()
 	defer w.done()
 	_, _, e := unix.Syscall(unix.SYS_CONNECT, uintptr(w.sock.fd), uintptr(p), uintptr(len(addr)))
+	if e == unix.EINTR && w.overdue(time.Now()) {
+		return unix.ETIMEDOUT
+	}
 	return e
 }
 
@@ -191,13 +194,21 @@ func (w *worker) denyConnect(st attempt.Step, addr sockaddr, d profile.Decision)
 		w.answer(0, errno)
 		return
 	}
-	if d.Verdict.Timeout > 0 && w.sock.protocol.Stream() {
-		ms := int(d.Verdict.Timeout.Milliseconds())
-		_ = unix.SetsockoptInt(w.sock.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, ms) // tcp(7); it ends a SYN's retries too
-	}
+	w.shorten(d.Verdict.Timeout)
 	e.mu.Lock()
 	e.peer = append(sockaddr(nil), addr...)
 	e.local = routeSource(&w.sock, addr)
 	e.mu.Unlock()
 	w.finishConnect(st, w.performConnect(place))
+}
+
+// shorten makes a stream socket's next call end after a profile's timeout, if there is one. TCP_USER_TIMEOUT ends a SYN's retries
+// too, tcp(7); MPTCP sockets do not have it, and the minder ends the call.
+func (w *worker) shorten(timeout time.Duration) {
+	if timeout <= 0 || !w.sock.protocol.Stream() {
+		return
+	}
+	if unix.SetsockoptInt(w.sock.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(timeout.Milliseconds())) != nil {
+		w.deadline.Store(time.Now().Add(timeout).UnixNano())
+	}
 }

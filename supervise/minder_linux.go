@@ -77,7 +77,7 @@ func (m *minder) round(now time.Time) bool {
 			continue
 		}
 		busy = true
-		if m.s.listener.Valid(id) {
+		if m.s.listener.Valid(id) && !w.overdue(now) {
 			if !m.s.killable {
 				continue
 			}
@@ -86,7 +86,7 @@ func (m *minder) round(now time.Time) bool {
 				continue
 			}
 			w.released.Store(uint32(state))
-		} // else the caller was killed, or, where it can be, interrupted
+		} // else the call is over: the caller was killed, or, where it can be, interrupted, or a profile's timeout has passed
 		if w.blocked.Load() == id {
 			_ = unotify.Interrupt(w.tid)
 		}

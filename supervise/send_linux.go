@@ -152,6 +152,9 @@ func (w *worker) performSend(m *message) (int64, unix.Errno) {
 	} else {
 		w.mayBlock()
 		n, _, errno = unix.Syscall(unix.SYS_SENDMSG, uintptr(w.sock.fd), uintptr(unsafe.Pointer(&h)), flags)
+		if errno == unix.EINTR && w.overdue(time.Now()) {
+			errno = unix.ETIMEDOUT
+		}
 		w.done()
 	}
 	if errno == unix.EPIPE && m.flags&unix.MSG_NOSIGNAL == 0 && w.sock.protocol.Stream() {
@@ -182,6 +185,7 @@ func (w *worker) denySend(m *message, st *attempt.Step, d profile.Decision) (int
 	if !w.sock.protocol.Stream() || place == nil {
 		return int64(len(m.data)), 0 // a datagram that nobody will answer
 	}
+	w.shorten(d.Verdict.Timeout)
 	redirected := *m
 	redirected.name = place
 	return w.performSend(&redirected)

@@ -3,9 +3,11 @@ package supervise
 import (
 	"os"
 	"os/signal"
-	"strconv"
-	"strings"
+	"runtime"
+	"slices"
+	"sync"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -15,17 +17,17 @@ import (
 // group, the program in it; what somebody sends to sallyport alone is sent on. A stop of the program stops
 // sallyport as well, so that the shell sees a stopped job.
 
-// forwarded are the signals that are always sent on. SIGURG is the Go runtime's own, SIGCHLD and SIGPIPE are our own,
-// SIGWINCH comes from the terminal, which sends it to the group.
+// forwarded are the signals that are sent on whoever sent them: from the kernel they are timers' that were set before
+// sallyport was executed. SIGURG is the Go runtime's own, SIGCHLD our own.
 var forwarded = []os.Signal{
-	unix.SIGHUP, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGVTALRM, unix.SIGIO, unix.SIGPWR, unix.SIGCONT,
+	unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGVTALRM, unix.SIGIO, unix.SIGPWR,
 }
 
-// fromTerminal are the signals that a key sends to the foreground group.
-var fromTerminal = []os.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP}
-
-// kept are caught so that they do not end or stop the supervisor.
-var kept = []os.Signal{unix.SIGPIPE, unix.SIGTTIN, unix.SIGTTOU, unix.SIGWINCH}
+// fromTerminal are the signals that the kernel sends to a whole process group, for a key or a hangup: then the program
+// has got them itself.
+var fromTerminal = []os.Signal{
+	unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGWINCH, unix.SIGHUP, unix.SIGCONT, unix.SIGPIPE,
+}
 
 // Real-time signals that programs may be sent; the runtime has the lowest two, unotify.Interrupt the 62nd.
 const (
@@ -37,41 +39,86 @@ const (
 // catchSignals catches them all. A signal that sallyport was started with ignored stays ignored, for the
 // program to inherit.
 func catchSignals() chan os.Signal {
+	stopActions()
 	ch := make(chan os.Signal, 64)
-	all := append(append(append([]os.Signal(nil), forwarded...), fromTerminal...), kept...)
+	all := append(append([]os.Signal(nil), forwarded...), fromTerminal...)
 	for n := firstRealTime; n <= lastRealTime; n++ {
 		if n != interrupting {
 			all = append(all, syscall.Signal(n))
 		}
 	}
 	for _, sig := range all {
-		if !signal.Ignored(sig) {
-			signal.Notify(ch, sig)
+		if signal.Ignored(sig) {
+			continue
+		}
+		signal.Notify(ch, sig)
+		if n, ok := sig.(syscall.Signal); ok {
+			noteSenders(n)
 		}
 	}
 	return ch
 }
 
-func releaseSignals(ch chan os.Signal) { signal.Stop(ch) }
+// releaseSignals lets signals do what they do to any process. SIGPIPE alone is ignored from now on: that nobody reads
+// the report must not become the program's exit status. The runtime keeps its handler for the signals that stop
+// a process, and would try for ever to write to a terminal that wants to stop it (tostop, termios(3)).
+func releaseSignals(ch chan os.Signal) {
+	if !signal.Ignored(unix.SIGPIPE) {
+		signal.Ignore(unix.SIGPIPE)
+	}
+	signal.Stop(ch)
+	for sig, action := range stopActions() {
+		_ = swapAction(int(sig), &action, nil)
+	}
+}
+
+// stopActions is what this process was started with for the signals that stop a process from the terminal: the default, or
+// ignored, for which signal.Ignored does not know these.
+var stopActions = sync.OnceValue(func() map[syscall.Signal]sigaction {
+	actions := map[syscall.Signal]sigaction{}
+	for _, sig := range []syscall.Signal{unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU} {
+		var sa sigaction
+		if swapAction(int(sig), nil, &sa) == nil && sa.handler < 2 {
+			actions[sig] = sa
+		}
+	}
+	return actions
+})
 
 // forward sends a signal on to the program, where it did not get it itself.
 func (s *Supervisor) forward(sig os.Signal) {
-	for _, k := range kept {
-		if sig == k {
-			return
-		}
-	}
-	for _, t := range fromTerminal {
-		if sig == t && inForeground() {
-			return
-		}
-	}
-	if sig == unix.SIGCONT && !stopped(s.proc.PID) {
+	n, ok := sig.(syscall.Signal)
+	if !ok {
 		return
 	}
-	if n, ok := sig.(syscall.Signal); ok {
-		_ = unix.Kill(s.proc.PID, n)
+	pid, sent := senderOf(n)
+	switch {
+	case sent && (pid == os.Getpid() || s.within(pid)):
+		return // our own SIGPIPE; or the program signalled its process group, itself included
+	case !sent && slices.Contains(fromTerminal, sig) && !s.only(n):
+		return
+	case n == unix.SIGCONT && !stopped(s.proc.PID):
+		return
 	}
+	_ = unix.Kill(s.proc.PID, n)
+}
+
+// only reports whether a signal that no process sent was for us alone.
+func (s *Supervisor) only(sig syscall.Signal) bool {
+	switch {
+	case sig == unix.SIGHUP:
+		return isSessionLeader() || !sendersKnown() // the terminal hangs up on the leader of the session
+	case sig == unix.SIGCONT:
+		return true // perhaps; whether the program is stopped decides
+	case sendersKnown() || sig == unix.SIGPIPE || sig == unix.SIGWINCH || sig == unix.SIGTTIN || sig == unix.SIGTTOU:
+		return false
+	}
+	return !inForeground()
+}
+
+func isSessionLeader() bool {
+	sid, err := unix.Getsid(0)
+	return err == nil && sid == os.Getpid()
 }
 
 // inForeground reports whether our process group is the one that the controlling terminal sends signals to.
@@ -95,17 +142,8 @@ func hasTerminal() bool {
 	return true
 }
 
-// stopped reports whether a process is stopped: state T of proc(5).
-func stopped(pid int) bool {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return false
-	}
-	i := strings.LastIndex(string(b), ") ")
-	return i >= 0 && len(b) > i+2 && b[i+2] == 'T'
-}
-
-// Wait waits for the program to end. It forwards signals, and stops and continues with the program, meanwhile.
+// Wait waits for the program to end. It forwards signals, and stops and continues with the program, meanwhile; from then on
+// signals do what they do to any process.
 func (s *Supervisor) Wait() (Exit, error) {
 	type change struct {
 		status unix.WaitStatus
@@ -130,39 +168,63 @@ func (s *Supervisor) Wait() (Exit, error) {
 		case sig := <-s.signals:
 			s.forward(sig)
 		case c := <-changes:
+			if c.err == nil && c.status.Stopped() {
+				s.stopAlong(c.status.StopSignal())
+				continue
+			}
+			releaseSignals(s.signals)
+			s.signals = nil
 			switch {
 			case c.err != nil:
 				return Exit{}, c.err
-			case c.status.Stopped():
-				s.stopAlong()
 			case c.status.Signaled():
 				return Exit{Signal: int(c.status.Signal())}, nil
-			default:
-				return Exit{Status: c.status.ExitStatus()}, nil
 			}
+			return Exit{Status: c.status.ExitStatus()}, nil
 		}
 	}
 }
 
-// stopAlong stops this process as the program was stopped, and continues the program when this one is continued.
-func (s *Supervisor) stopAlong() {
+// stopAlong stops this process by the signal that stopped the program, and continues the program when this one is continued.
+func (s *Supervisor) stopAlong(sig syscall.Signal) {
 	if !hasTerminal() || !stopped(s.proc.PID) {
 		return // nobody who would continue us
 	}
-	_ = unix.Kill(unix.Getpid(), unix.SIGSTOP)
-	if stopped(s.proc.PID) {
-		_ = unix.Kill(s.proc.PID, unix.SIGCONT)
+	byDefault(sig, func() {
+		_ = unix.Tgkill(os.Getpid(), unix.Gettid(), sig)
+	})
+	// A shell continues the whole group, and the program's turn may come a moment later than ours.
+	for end := time.Now().Add(continuedWithin); stopped(s.proc.PID); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			_ = unix.Kill(s.proc.PID, unix.SIGCONT)
+			return
+		}
 	}
 }
 
-// Raise ends this process by the signal that ended the program, without a core dump of its own.
-func Raise(sig int) {
-	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
-	var act struct {
-		handler, flags, restorer, mask uint64 // SIG_DFL
+// continuedWithin is how long the program may stay stopped after us, before we continue it.
+const continuedWithin = 20 * time.Millisecond
+
+// byDefault calls f, on a thread that does not block a signal, with that signal's default action in force.
+func byDefault(sig syscall.Signal, f func()) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var old sigaction
+	if swapAction(int(sig), &sigaction{}, &old) == nil { // SIGSTOP and SIGKILL have no other
+		defer func() { _ = swapAction(int(sig), &old, nil) }()
 	}
-	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&act)), 0, 8, 0, 0)
 	mask := uint64(1) << (sig - 1)
 	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_UNBLOCK, uintptr(unsafe.Pointer(&mask)), 0, 8, 0, 0)
-	_ = unix.Kill(unix.Getpid(), syscall.Signal(sig))
+	f()
+}
+
+// Raise ends this process by the signal that ended the program, without a core dump of its own: a limit of 0 does not keep
+// the kernel from handing one to a program (core(5)).
+func Raise(sig int) {
+	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+	// To this thread: the process must not get past this line.
+	byDefault(syscall.Signal(sig), func() {
+		_ = unix.Tgkill(os.Getpid(), unix.Gettid(), syscall.Signal(sig))
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"github.com/sallyport/sallyport/unotify"
 	"golang.org/x/sys/unix"
@@ -26,6 +27,9 @@ type worker struct {
 	// What other goroutines read.
 	caller  atomic.Int32  // the thread whose call is being served, or 0
 	blocked atomic.Uint64 // the notification whose call may block now, or 0
+
+	// When a call that may block is to end, by the minder's hand, in Unix nanoseconds; 0: when it ends.
+	deadline atomic.Int64
 
 	// What the minder says: a signalState, when the caller must be let out of its call.
 	released atomic.Uint32
@@ -69,6 +73,7 @@ func (w *worker) serve() {
 	w.caller.Store(int32(w.n.PID))
 	defer w.caller.Store(0)
 	w.acted = false
+	w.deadline.Store(0)
 	if !w.awaitOlder() {
 		return
 	}
@@ -182,7 +187,16 @@ func (w *worker) fault(errno unix.Errno) {
 	w.pass()
 }
 
-func (w *worker) done() { w.blocked.Store(0) }
+func (w *worker) done() {
+	w.blocked.Store(0)
+	w.deadline.Store(0)
+}
+
+// overdue reports whether the call's deadline has passed.
+func (w *worker) overdue(now time.Time) bool {
+	d := w.deadline.Load()
+	return d != 0 && now.UnixNano() >= d
+}
 
 // readAddr reads the address argument of a call: its bytes, and 0, or the errno that the kernel would return. It
 // is valid until the worker's next call.

@@ -163,10 +163,14 @@ func (x *examined) loopbackSource() bool {
 // gaveUp reports whether the program, not the kernel, ended the waiting.
 func (x *examined) gaveUp() bool { return x.Outcome.Errno != attempt.ETIMEDOUT }
 
-// fromLoopback reports whether the attempt asked for a loopback source and a destination elsewhere.
+// fromLoopback reports whether the attempt asked for a loopback source and a destination elsewhere. Where a profile
+// decided, elsewhere is whatever is not loopback: the machine's own address may stand in for a host.
 func (x *examined) fromLoopback() bool {
-	return x.Source.Kind == attempt.SourceGiven && !x.Elided && x.Source.Addr.Addr().Unmap().IsLoopback() &&
-		x.Destination.IsValid() && !x.facts.local(x.Destination.Addr())
+	if x.Source.Kind != attempt.SourceGiven || x.Elided || !x.Source.Addr.Addr().Unmap().IsLoopback() || !x.Destination.IsValid() {
+		return false
+	}
+	to := x.Destination.Addr()
+	return !x.facts.local(to) || x.Decided && !to.Unmap().IsLoopback()
 }
 
 func to4(a netip.Addr) bool { return a.Unmap().Is4() }

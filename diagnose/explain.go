@@ -122,19 +122,25 @@ func (x *examined) noBindHelps() string {
 
 // adviseNoBind advises to connect without a bind, at once and for good.
 func (x *examined) adviseNoBind(e *explanation, why string) {
-	if x.Protocol.Stream() {
+	if x.Protocol.Stream() || x.Source.Addr.Port() == 0 {
 		e.advise("run it without the bind (%s): `%s`", why, x.without())
+	} else {
+		e.advise("if this is a client: run it without the bind (%s): `%s`", why, x.without())
 	}
 	e.advise("take the bind out for good: a client socket needs none, the kernel chooses the source when it connects; " +
 		"look for a setting named source address, local address, bind address, vhost or interface, in the program and in its libraries")
 }
 
-// without is the command line that runs the program with --without-bind.
+// without is the command line that runs the program without the binds of sockets like this one.
 func (x *examined) without() string {
-	if len(x.options.Program) == 0 {
-		return "sallyport run --without-bind -- CMD ARG..."
+	run := "sallyport run --without-bind -- "
+	if !x.Protocol.Stream() {
+		run = "sallyport run --without-udp-bind -- " // has to be asked for: a server's binds look the same
 	}
-	return "sallyport run --without-bind -- " + CommandLine(x.options.Program)
+	if len(x.options.Program) == 0 {
+		return run + "CMD ARG..."
+	}
+	return run + CommandLine(x.options.Program)
 }
 
 // who is the process for a sentence.

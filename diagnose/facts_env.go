@@ -1,7 +1,6 @@
 package diagnose
 
 import (
-	"net"
 	"net/url"
 	"os"
 	"strings"
@@ -43,7 +42,15 @@ func parseProxy(value string) (Proxy, bool) {
 	if port == "" {
 		port = "1080" // SOCKS and curl's default
 	}
-	return Proxy{Scheme: u.Scheme, Host: net.JoinHostPort(u.Hostname(), port)}, true
+	return Proxy{Scheme: u.Scheme, Host: hostPort(u.Hostname(), port)}, true
+}
+
+// hostPort joins a host and a port; an IPv6 address is put in brackets.
+func hostPort(host, port string) string {
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return host + ":" + port
 }
 
 // markers reads the traces that platforms leave.

@@ -1,8 +1,6 @@
 package diagnose
 
 import (
-	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -75,28 +73,6 @@ func field(status, name string) string {
 		}
 	}
 	return ""
-}
-
-func interfaceAddresses() []Address {
-	interfaces, err := net.Interfaces()
-	if err != nil {
-		return nil
-	}
-	var out []Address
-	for _, i := range interfaces {
-		addrs, err := i.Addrs()
-		if err != nil {
-			continue
-		}
-		for _, a := range addrs {
-			if n, ok := a.(*net.IPNet); ok {
-				if ip, ok := netip.AddrFromSlice(n.IP); ok {
-					out = append(out, Address{Interface: i.Name, Addr: ip.Unmap()})
-				}
-			}
-		}
-	}
-	return out
 }
 
 // routeLocalnet lists where route_localnet is set: it is in force where "all" or the interface has it

@@ -118,7 +118,7 @@ func TestProxy(t *testing.T) {
 					return
 				}
 				asked <- r.Method + " " + r.Host
-				fmt.Fprintf(c, "HTTP/1.1 %d x\r\nContent-Length: 0\r\n\r\n", tt.status)
+				fmt.Fprintf(c, "HTTP/1.1 %d %s\r\nContent-Length: 0\r\n\r\n", tt.status, http.StatusText(tt.status))
 			}()
 			f := ordinary
 			f.Proxies = []Proxy{{Variable: "https_proxy", Scheme: "http", Host: ln.Addr().String()}}

@@ -22,9 +22,6 @@ const shown = 10
 // nobody may miss: warnings, and a bind that asked for a port and was not performed.
 func (r *Run) Text(w io.Writer, o TextOptions) error {
 	p := &printer{o: o}
-	for _, warning := range r.Warnings {
-		p.head("warning", warning)
-	}
 	for i := range r.Findings {
 		if i == shown && !o.Verbose {
 			p.head("", fmt.Sprintf("%d more findings: run it with --verbose, or --output json", len(r.Findings)-shown))
@@ -38,6 +35,9 @@ func (r *Run) Text(w io.Writer, o TextOptions) error {
 	r.elisions(p)
 	if (len(r.Findings) > 0 || o.Verbose) && len(r.Notes) > 0 {
 		r.notes(p)
+	}
+	for _, warning := range r.Warnings {
+		p.head("warning", warning)
 	}
 	if o.Verbose {
 		r.lives(p)

@@ -36,18 +36,28 @@ const (
 	interrupting  = 62
 )
 
-// catchSignals catches them all. A signal that sallyport was started with ignored stays ignored, for the
-// program to inherit.
+// catchSignals catches what a terminal, a shell or an init sends. A signal that sallyport was started with ignored stays
+// ignored, for the program to inherit. The runtime takes some 50 us a signal, so the rest is left to catchRest.
 func catchSignals() chan os.Signal {
 	stopActions()
 	ch := make(chan os.Signal, 64)
-	all := append(append([]os.Signal(nil), forwarded...), fromTerminal...)
+	catch(ch, fromTerminal...)
+	catch(ch, unix.SIGTERM)
+	return ch
+}
+
+// catchRest catches the signals that are sent more rarely, and hardly in the first milliseconds.
+func catchRest(ch chan os.Signal) {
+	catch(ch, forwarded...)
 	for n := firstRealTime; n <= lastRealTime; n++ {
 		if n != interrupting {
-			all = append(all, syscall.Signal(n))
+			catch(ch, syscall.Signal(n))
 		}
 	}
-	for _, sig := range all {
+}
+
+func catch(ch chan os.Signal, signals ...os.Signal) {
+	for _, sig := range signals {
 		if signal.Ignored(sig) {
 			continue
 		}
@@ -56,7 +66,6 @@ func catchSignals() chan os.Signal {
 			noteSenders(n)
 		}
 	}
-	return ch
 }
 
 // releaseSignals lets signals do what they do to any process. SIGPIPE alone is ignored from now on: that nobody reads

@@ -64,11 +64,14 @@ func New(opts Options) *Supervisor {
 // program could not be executed. After an error there is nothing to wait for or to close.
 func (s *Supervisor) Start() error {
 	s.inject = s.opts.Inject || !canGetFD()
-	s.signals = catchSignals()
+	// Both take some milliseconds, one of them in another process.
+	caught := make(chan chan os.Signal, 1)
+	go func() { caught <- catchSignals() }()
 	s.killable = canWaitKillable()
 	proc, err := unotify.Start(&unotify.Command{
 		Path: s.opts.Path, Args: s.opts.Args, Env: s.environment(), Filter: s.filter(), WaitKillable: s.killable,
 	})
+	s.signals = <-caught
 	if err != nil {
 		releaseSignals(s.signals)
 		return err
@@ -85,6 +88,7 @@ func (s *Supervisor) Start() error {
 		s.Close()
 		return err
 	}
+	go catchRest(s.signals)
 	return nil
 }
 

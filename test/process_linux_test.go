@@ -19,7 +19,7 @@ import (
 // what a shell sees of it, what it sees itself, and what is left of it.
 
 // processTimeout is how long a script may take before it is killed: none has anything to wait for.
-const processTimeout = 30 * time.Second
+const processTimeout = 20 * time.Second
 
 // seen is what a script left.
 type seen struct {
@@ -98,4 +98,12 @@ func eventually(t testing.TB, what string, holds func() bool) {
 			t.Fatalf("not within %v: %s", processTimeout, what)
 		}
 	}
+}
+
+func deadline() time.Time { return time.Now().Add(processTimeout) }
+
+// fileText is what a file holds now, "" where there is none.
+func fileText(path string) string {
+	b, _ := os.ReadFile(path)
+	return string(b)
 }

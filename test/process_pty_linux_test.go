@@ -101,6 +101,22 @@ func (p *pty) types(keys string) {
 	}
 }
 
+// resize makes the terminal so many columns wide.
+func (p *pty) resize(columns uint16) {
+	p.t.Helper()
+	conn, err := p.master.SyscallConn()
+	if err == nil {
+		err = conn.Control(func(fd uintptr) {
+			if err := unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}); err != nil {
+				p.t.Error(err)
+			}
+		})
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 // expect waits until what came since the last expect matches, and returns the match with its groups.
 func (p *pty) expect(pattern string) []string {
 	p.t.Helper()

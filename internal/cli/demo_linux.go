@@ -139,13 +139,8 @@ func demoRun(r *demo.Run) *report.DemoRun {
 const demoColumns = 100
 
 func demoWidth(w io.Writer) int {
-	f, ok := w.(*os.File)
-	if !ok {
-		return demoColumns
+	if n := columns(w); n > 0 {
+		return min(n, demoColumns)
 	}
-	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
-	if err != nil || size.Col < 40 || int(size.Col) > demoColumns {
-		return demoColumns
-	}
-	return int(size.Col)
+	return demoColumns
 }

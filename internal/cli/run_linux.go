@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -97,7 +98,7 @@ func prepare(f *runFlags, argv []string, stdin io.Reader, stderr io.Writer) (*ru
 	r := &running{flags: f, argv: argv, opts: f.options(p), stderr: stderr}
 	r.opts.Path, r.opts.Args = path, argv
 	if f.report != "" {
-		if r.out, err = os.OpenFile(f.report, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666); err != nil {
+		if r.out, err = os.OpenFile(f.report, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o666); err != nil {
 			problem(stderr, "report file: %v", err)
 			return nil, exitUsage
 		}
@@ -119,13 +120,19 @@ func (r *running) run() int {
 	var investigation *diagnose.Investigation
 	r.opts.OnFailed = func(l *attempt.Life, res attempt.Result) { investigation.Failed(l, res) }
 	s := supervise.New(r.opts)
-	investigation = diagnose.New(s, diagnose.ReadFacts, diagnose.Options{
+	facts := func() diagnose.Facts {
+		f := diagnose.ReadFacts()
+		f.NoNewPrivs = s.NoNewPrivs()
+		return f
+	}
+	investigation = diagnose.New(s, facts, diagnose.Options{
 		NoCounterfactuals: r.flags.noCounterfactuals, Program: r.argv,
 	})
 	defer investigation.Close()
 	if err := s.Start(); err != nil {
 		return r.startFailed(err)
 	}
+	letGoOfStreams()
 	exit, err := s.Wait()
 	if err != nil {
 		problem(r.stderr, "wait for %s: %v", r.argv[0], err)
@@ -138,9 +145,7 @@ func (r *running) run() int {
 	var lives []*attempt.Life
 	lives, out.LivesDropped = s.Lives()
 	out.Lives = lives
-	stop := r.progress()
-	out.Findings, out.Notes = investigation.Findings(context.Background(), lives)
-	stop()
+	out.Findings, out.Notes = r.findings(investigation, lives)
 	out.Warnings = r.warnings(s, len(out.Findings) > 0)
 	s.Close()
 	if err := r.write(&out); err != nil {
@@ -150,6 +155,15 @@ func (r *running) run() int {
 		supervise.Raise(exit.Signal)
 	}
 	return out.ExitStatus
+}
+
+// findings waits for the counterfactuals under way. A signal cuts that short, for the report to be written with what
+// is known; the next one ends sallyport.
+func (r *running) findings(v *diagnose.Investigation, lives []*attempt.Life) ([]diagnose.Finding, []diagnose.Note) {
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
+	defer stop()
+	defer r.progress()()
+	return v.Findings(ctx, lives)
 }
 
 // warnings is what else the user should know of this run. Where processes live on, it gives them a keeper.
@@ -212,7 +226,7 @@ func (r *running) write(out *report.Run) error {
 	if r.flags.output == "json" {
 		err = out.JSON(w)
 	} else {
-		err = out.Text(w, report.TextOptions{Color: colour(w), Verbose: r.flags.verbose})
+		err = out.Text(w, report.TextOptions{Color: colour(w), Verbose: r.flags.verbose, Width: columns(w)})
 	}
 	if r.out != nil {
 		err = errors.Join(err, r.out.Close())
@@ -251,7 +265,7 @@ func eventsTo(f *os.File, failed func(error)) func(*attempt.Life, *attempt.Step)
 	return func(l *attempt.Life, st *attempt.Step) {
 		b, err := report.EventJSON(l, st)
 		if err == nil {
-			_, err = f.Write(append(b, '\n'))
+			_, err = f.Write(b)
 		}
 		if err != nil && !told.Swap(true) {
 			failed(err)

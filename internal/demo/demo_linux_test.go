@@ -77,7 +77,7 @@ func TestGreet(t *testing.T) {
 	}
 	defer l.Close()
 	for source, want := range map[string]string{"127.0.0.2": greeting, "127.0.0.3": ""} {
-		if got := dial(t, source, l.Addr().String()); got != want {
+		if got := dial(t, source, l.at.String()); got != want {
 			t.Errorf("from %s: %q, want %q", source, got, want)
 		}
 	}

@@ -3,9 +3,9 @@ package demo
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 
+	"github.com/sallyport/sallyport/diagnose"
 	"github.com/sallyport/sallyport/profile"
 )
 
@@ -26,9 +26,7 @@ func playOnLoopback(ctx context.Context, dir, because string, p *player) error {
 	}
 	defer l.Close()
 	s := &Stage{Network: Loopback, Because: because, Gear: from, Profile: gearProfile}
-	if s.Server, err = netip.ParseAddrPort(l.Addr().String()); err != nil {
-		return err
-	}
+	s.Server = l.at
 	if addr.IsLoopback() {
 		s.Variant = fmt.Sprintf("this machine has loopback addresses alone, so the rule that drops what a loopback address sends elsewhere drops what $%s sends to %v here", gearVariable, addr)
 	}
@@ -38,15 +36,9 @@ func playOnLoopback(ctx context.Context, dir, because string, p *player) error {
 
 // ownAddress is an IPv4 address of this machine that is not a loopback address; not valid where it has none.
 func ownAddress() netip.Addr {
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		return netip.Addr{}
-	}
-	for _, a := range addrs {
-		if n, ok := a.(*net.IPNet); ok {
-			if ip, ok := netip.AddrFromSlice(n.IP); ok && ip.Unmap().Is4() && ip.Unmap().IsGlobalUnicast() {
-				return ip.Unmap()
-			}
+	for _, a := range diagnose.ReadFacts().Addresses {
+		if a.Addr.Is4() && a.Addr.IsGlobalUnicast() {
+			return a.Addr
 		}
 	}
 	return netip.Addr{}

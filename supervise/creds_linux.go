@@ -121,8 +121,11 @@ func (w *worker) letGo(call attempt.Call, to netip.AddrPort) {
 	}
 	w.s.record(e, st)
 	e.mu.Unlock()
-	if call == attempt.CallConnect && w.sock.protocol.Stream() {
+	switch {
+	case call == attempt.CallConnect && w.sock.protocol.Stream():
 		w.s.watch.addUnseen(w, st.At)
+	case call == attempt.CallBind && to.IsValid():
+		w.s.watch.addBind(w, to, st.At)
 	}
 	w.pass()
 }

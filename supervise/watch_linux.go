@@ -21,7 +21,8 @@ type watch struct {
 	epfd   int
 	stopfd int
 	open   map[uint64]*pendingConnect // by cookie
-	next   time.Time                  // when to look after them again
+	binds  []*pendingBind
+	next   time.Time // when to look after the connects again
 	done   chan struct{}
 }
 
@@ -157,10 +158,11 @@ const (
 // mind looks after what no event tells: that the program closed the socket, or never asks how its connect ended. It reports
 // whether anything is left to mind.
 func (wt *watch) mind(now time.Time, final bool) bool {
+	binds := wt.mindBinds(now, final)
 	wt.mu.Lock()
 	if !final && now.Before(wt.next) {
 		defer wt.mu.Unlock()
-		return len(wt.open) > 0
+		return binds || len(wt.open) > 0
 	}
 	wt.next = now.Add(lookEvery + time.Duration(len(wt.open))*lookEach)
 	due := make(map[uint64]*pendingConnect)
@@ -169,7 +171,7 @@ func (wt *watch) mind(now time.Time, final bool) bool {
 			due[c] = p
 		}
 	}
-	left := len(wt.open) > 0
+	left := binds || len(wt.open) > 0
 	wt.mu.Unlock()
 	for cookie, p := range due {
 		switch {

@@ -187,7 +187,7 @@ func (r *running) warnings(s *supervise.Supervisor, found bool) []string {
 	if n := s.Unseen(); n > 0 && (found || r.flags.verbose) {
 		out = append(out, fmt.Sprintf("%d calls were not seen: their process may not be looked into (another user's, or not dumpable); run sallyport as root to see them", n))
 	}
-	if s.Confined() {
+	if s.Confined() && (found || r.flags.verbose) {
 		out = append(out, "a process confined itself with Landlock: its calls were its own from then on, and their errno was not seen")
 	}
 	return out

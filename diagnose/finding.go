@@ -81,10 +81,10 @@ func processName(p *attempt.Process) string {
 	switch {
 	case p == nil:
 		return "a process"
+	case p.Exe != "" && (len(p.Command) == 0 || strings.ContainsAny(p.Command[0], " \t")): // some write a title there
+		return fmt.Sprintf("%s (pid %d)", filepath.Base(p.Exe), p.PID)
 	case len(p.Command) > 0 && p.Command[0] != "":
 		return fmt.Sprintf("%s (pid %d)", filepath.Base(p.Command[0]), p.PID)
-	case p.Exe != "":
-		return fmt.Sprintf("%s (pid %d)", filepath.Base(p.Exe), p.PID)
 	}
 	return fmt.Sprintf("process %d", p.PID)
 }

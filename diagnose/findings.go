@@ -3,6 +3,7 @@ package diagnose
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -92,7 +93,7 @@ type foldKey struct {
 
 // finding adds a finding, or counts it with one that is alike.
 func (f *folder) finding(m *made, n Finding) {
-	key := foldKey{n.Cause, m.Attempt, m.Outcome, m.process}
+	key := foldKey{n.Cause, anyPort(m.Attempt), m.Outcome, m.process}
 	if i, ok := f.index[key]; ok {
 		if f.own[i] == key {
 			f.findings[i].Count++
@@ -122,13 +123,21 @@ func companions(a, b *Finding) bool {
 		x.Addr().IsLoopback() == y.Addr().IsLoopback() && b.At.Sub(a.At) < familyRace && a.Attempt.Name == b.Attempt.Name
 }
 
+// anyPort is an attempt without the port of its source: a program that picks a new one each time fails alike each time.
+func anyPort(a attempt.Attempt) attempt.Attempt {
+	if a.Source.Kind != attempt.SourceNone && a.Destination.IsValid() {
+		a.Source.Addr = netip.AddrPortFrom(a.Source.Addr.Addr(), 0)
+	}
+	return a
+}
+
 // note adds a note, or counts it with one that is alike. An empty one is nothing.
 func (f *folder) note(n Note) {
 	if n.Text == "" {
 		return
 	}
 	for i := range f.notes {
-		if o := &f.notes[i]; o.Kind == n.Kind && o.Attempt == n.Attempt && o.Outcome == n.Outcome && o.PID == n.PID {
+		if o := &f.notes[i]; o.Kind == n.Kind && anyPort(o.Attempt) == anyPort(n.Attempt) && o.Outcome == n.Outcome && o.PID == n.PID {
 			o.Count++
 			return
 		}

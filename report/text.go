@@ -18,6 +18,9 @@ type TextOptions struct {
 // shown is how many findings are shown without Verbose: whoever has more needs the first ones first.
 const shown = 10
 
+// shownNotes is how many notes are shown without Verbose.
+const shownNotes = 5
+
 // Text writes the report for people. Without findings, and without Verbose, it writes nothing but what
 // nobody may miss: warnings, and a bind that asked for a port and was not performed.
 func (r *Run) Text(w io.Writer, o TextOptions) error {
@@ -107,7 +110,11 @@ func (r *Run) notes(p *printer) {
 		p.line("")
 	}
 	p.head("", "failed, and did not matter:")
-	for _, n := range r.Notes {
+	for i, n := range r.Notes {
+		if i == shownNotes && !p.o.Verbose {
+			p.item(fmt.Sprintf("%d more: --verbose shows them", len(r.Notes)-shownNotes), "- ")
+			break
+		}
 		text := n.Text
 		if n.Count > 1 {
 			text += fmt.Sprintf(" (%d times)", n.Count)

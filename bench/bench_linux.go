@@ -40,6 +40,7 @@ type bench struct {
 	sallyport string // an absolute path
 	self      string
 	terminal  io.Writer // for progress; nil: nobody watches
+	unjudged  bool      // the numbers are too few for budgets
 }
 
 func newBench(program string, size sizes, stderr io.Writer) (*bench, error) {

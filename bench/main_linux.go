@@ -88,6 +88,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "bench: %v\n", err)
 		return exitFailed
 	}
+	b.unjudged = *quick
 	return b.all(wanted, own, *asJSON, stdout, stderr)
 }
 
@@ -109,6 +110,9 @@ func (b *bench) all(wanted []string, own, asJSON bool, stdout, stderr io.Writer)
 			return exitFailed
 		}
 		t.Name = m.name
+		if b.unjudged {
+			t.Budgets = nil
+		}
 		for _, bud := range t.Budgets {
 			if !bud.Met {
 				status = exitMissed

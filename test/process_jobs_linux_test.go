@@ -186,7 +186,7 @@ func TestJobReportsInBackground(t *testing.T) {
 // bg continues a stopped job in the background, and kill ends it.
 func TestJobBackgroundAndKill(t *testing.T) {
 	bothWays(t, func(_ *testing.T, p *pty) {
-		p.types("$RUN sh -c 'echo on; sleep 100; exit 2'\n")
+		p.types("$RUN bash -c 'echo on; sleep 100; exit 2'\n")
 		p.expect("on\r\n")
 		p.types("\x1a")
 		p.expect(`Stopped .*\r\n.*ready> `)

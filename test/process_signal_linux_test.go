@@ -124,7 +124,7 @@ func TestProcessSignals(t *testing.T) {
 // TestProcessSignalDefault sends signals that end the program, which sallyport then is ended by as well.
 func TestProcessSignalDefault(t *testing.T) {
 	for _, sig := range []syscall.Signal{unix.SIGTERM, unix.SIGHUP, unix.SIGINT, unix.SIGUSR1, unix.SIGALRM, syscall.Signal(40)} {
-		c := start(t, true, "sh", "-c", "echo ready; exec sleep 100")
+		c := start(t, true, "sh", "-c", "echo ready; exec sleep 15")
 		c.line()
 		if err := c.cmd.Process.Signal(sig); err != nil {
 			t.Fatal(err)

@@ -15,6 +15,10 @@ import (
 // that waited for one of them would take seconds.
 const blackholeBudget = 1.25
 
+// crowdBudget is the same beside 100 of them. The kernel walks the list of the notifications that wait for an answer, up to
+// three times a call (seccomp_notify_ioctl), so that each of them adds some 20 ns to each call.
+const crowdBudget = 2
+
 // blackhole measures what blocking connects that nobody answers do to the calls of another thread.
 func (b *bench) blackhole() (Table, error) {
 	t := Table{What: "the UDP cycle, while other threads wait in connects that nobody answers", Unit: "us", Beside: perCycle, Base: "none waits"}
@@ -35,8 +39,11 @@ func (b *bench) blackhole() (Table, error) {
 		{"run, 10 wait", none, beside(b.run(), 10)},
 		{"run, 100 wait", none, beside(b.run(), 100)},
 	})
-	for _, name := range []string{"run, 1 waits", "run, 10 wait", "run, 100 wait"} {
-		t.judge(name+", against none", "x", blackholeBudget, t.find(name).times(t.find(none)))
+	for _, limit := range []struct {
+		name string
+		most float64
+	}{{"run, 1 waits", blackholeBudget}, {"run, 10 wait", blackholeBudget}, {"run, 100 wait", crowdBudget}} {
+		t.judge(limit.name+", against none", "x", limit.most, t.find(limit.name).times(t.find(none)))
 	}
 	return t, err
 }

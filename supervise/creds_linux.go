@@ -36,11 +36,7 @@ func readPrivilegedBelow() int {
 // mayBindPrivileged reports whether the caller has CAP_NET_BIND_SERVICE over its own network namespace.
 func (w *worker) mayBindPrivileged() bool {
 	dir := "/proc/" + strconv.Itoa(int(w.n.PID))
-	b, err := os.ReadFile(dir + "/status")
-	if err != nil {
-		return false
-	}
-	if statusMask(string(b), "CapEff")&(1<<unix.CAP_NET_BIND_SERVICE) == 0 {
+	if statusMask(readProc(dir+"/status"), "CapEff")&(1<<unix.CAP_NET_BIND_SERVICE) == 0 {
 		return false
 	}
 	// A capability in a user namespace of its own counts only over network namespaces made there.

@@ -35,39 +35,61 @@ const (
 // thread has a signal pending. A thread without one would see the number.
 const errRestart unix.Errno = 512
 
-// signalOf looks for signals of a thread that waits: proc_pid_status(5).
-func signalOf(tid int) signalState {
+// signalOf looks for signals of a thread that waits: proc_pid_status(5). shared reports whether its process has one that is not
+// taken yet, by this thread or another.
+//
+// Whether its process was stopped is looked at only where stops says so.
+func signalOf(tid int, stops bool) (state signalState, shared bool) {
 	dir := "/proc/" + strconv.Itoa(tid)
-	b, err := os.ReadFile(dir + "/status")
-	if err != nil {
-		return noSignal
+	status := readProc(dir + "/status")
+	if status == "" {
+		return noSignal, false
 	}
-	status := string(b)
 	alone := statusField(status, "Threads") == "1"
 	blocked := statusMask(status, "SigBlk")
-	own, shared := statusMask(status, "SigPnd")&^blocked, statusMask(status, "ShdPnd")&^blocked
+	own, ofProcess := statusMask(status, "SigPnd"), statusMask(status, "ShdPnd")
 	switch {
-	case own != 0 || alone && shared != 0:
-		return ownSignal
-	case shared != 0:
-		return mayBeTaken
-	case alone:
-		return noSignal
+	case own&^blocked != 0 || alone && ofProcess&^blocked != 0:
+		return ownSignal, ofProcess != 0
+	case ofProcess&^blocked != 0:
+		return mayBeTaken, true
+	case stops && !alone && othersStopped(dir, tid):
+		return mayBeTaken, true
 	}
-	// A stop of the process reaches the thread only when it leaves its call: see whether the others have stopped.
-	tasks, err := readNames(dir + "/task")
+	return noSignal, ofProcess != 0
+}
+
+// othersStopped reports whether the process has been stopped: that reaches a thread only when it leaves its call, so it is read
+// off the other threads. Looking at a few will do: those that wait as well are not stopped either.
+func othersStopped(dir string, tid int) bool {
+	f, err := os.Open(dir + "/task")
 	if err != nil {
-		return noSignal
+		return false
 	}
-	for _, t := range tasks {
-		if n, err := strconv.Atoi(t); err == nil && n != tid {
-			if stopped(n) {
-				return mayBeTaken
-			}
-			break
+	defer f.Close()
+	names, _ := f.Readdirnames(3)
+	for _, name := range names {
+		if n, err := strconv.Atoi(name); err == nil && n != tid && stopped(n) {
+			return true
 		}
 	}
-	return noSignal
+	return false
+}
+
+// readProc reads a file of /proc, "" where it can't: without the runtime's poller, which os.ReadFile would have look at it
+// in vain, and at most a page, which is what most files there have at most.
+func readProc(path string) string {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return ""
+	}
+	defer unix.Close(fd)
+	var b [4096]byte
+	n, err := unix.Read(fd, b[:])
+	if err != nil || n <= 0 {
+		return ""
+	}
+	return string(b[:n])
 }
 
 func statusField(status, name string) string {

@@ -14,6 +14,7 @@ import (
 // stop is closed; it sleeps while there is nothing to mind.
 type minder struct {
 	s      *Supervisor
+	rounds int
 	asleep atomic.Bool
 	kick   chan struct{}
 	stop   chan struct{}
@@ -68,33 +69,70 @@ func (m *minder) run() {
 	}
 }
 
+// looksPerRound bounds the work of a round where many callers wait: each is looked at in one of the next rounds.
+const looksPerRound = 8
+
+// stopsEvery is in how many rounds it is looked whether a process was stopped.
+const stopsEvery = 4
+
 // round looks once, and reports whether there was anything to look after.
 func (m *minder) round(now time.Time) bool {
 	busy := m.s.watch.mind(now, false)
-	for _, w := range m.s.workers.snapshot() {
-		id := w.blocked.Load()
-		if id == 0 {
-			continue
-		}
+	if waiting := m.waiting(); len(waiting) > 0 {
 		busy = true
-		if m.s.listener.Valid(id) && !w.overdue(now) {
-			if !m.s.killable {
-				continue
+		m.s.spare()
+		m.rounds++
+		first := m.rounds * looksPerRound % len(waiting)
+		waiting = append(waiting[first:], waiting[:first]...)
+		for i, w := range waiting {
+			// What concerns one caller, its process's end or a signal, may concern them all.
+			if more := m.look(w, now); i >= looksPerRound && !more {
+				break
 			}
-			state := signalOf(int(w.caller.Load()))
-			if state == noSignal {
-				continue
-			}
-			w.released.Store(uint32(state))
-		} // else the call is over: the caller was killed, or, where it can be, interrupted, or a profile's timeout has passed
-		if w.blocked.Load() == id {
-			_ = unotify.Interrupt(w.tid)
 		}
 	}
 	if m.s.inject {
 		busy = m.s.held.sweepEvery(m.s, now) || busy
 	}
 	return busy
+}
+
+// waiting is the workers whose calls may block.
+func (m *minder) waiting() []*worker {
+	var out []*worker
+	for _, w := range m.s.workers.snapshot() {
+		if w.blocked.Load() != 0 {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// look ends a worker's call where that is due: the caller was killed, or, where it can be, interrupted; it has a signal to attend to;
+// a profile's timeout has passed. It reports whether others should be looked at as well.
+func (m *minder) look(w *worker, now time.Time) (more bool) {
+	id := w.blocked.Load()
+	if id == 0 {
+		return false
+	}
+	switch {
+	case w.overdue(now):
+	case !m.s.listener.Valid(id):
+		more = true
+	case !m.s.killable:
+		return false
+	default:
+		state, shared := signalOf(int(w.caller.Load()), m.rounds%stopsEvery == 0)
+		if state == noSignal {
+			return shared
+		}
+		more = shared
+		w.released.Store(uint32(state))
+	}
+	if w.blocked.Load() == id {
+		_ = unotify.Interrupt(w.tid)
+	}
+	return more
 }
 
 func fields(b []byte) []int {

@@ -147,9 +147,12 @@ func (w *worker) performSend(m *message) (int64, unix.Errno) {
 	flags := uintptr(m.flags | unix.MSG_NOSIGNAL)
 	var n uintptr
 	var errno unix.Errno
-	if m.flags&unix.MSG_DONTWAIT != 0 || w.sock.nonblocking() {
-		n, _, errno = unix.RawSyscall(unix.SYS_SENDMSG, uintptr(w.sock.fd), uintptr(unsafe.Pointer(&h)), flags)
-	} else {
+	waits := m.flags&unix.MSG_DONTWAIT == 0 && !w.sock.nonblocking()
+	if !waits || !w.sock.protocol.Stream() {
+		// A datagram is sent whole or not at all, and hardly ever has to wait.
+		n, _, errno = unix.RawSyscall(unix.SYS_SENDMSG, uintptr(w.sock.fd), uintptr(unsafe.Pointer(&h)), flags|unix.MSG_DONTWAIT)
+	}
+	if waits && (w.sock.protocol.Stream() || errno == unix.EAGAIN) {
 		w.mayBlock()
 		n, _, errno = unix.Syscall(unix.SYS_SENDMSG, uintptr(w.sock.fd), uintptr(unsafe.Pointer(&h)), flags)
 		if errno == unix.EINTR && w.overdue(time.Now()) {

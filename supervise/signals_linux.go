@@ -37,21 +37,44 @@ const (
 )
 
 // catchSignals catches what a terminal, a shell or an init sends. A signal that sallyport was started with ignored stays
-// ignored, for the program to inherit. The runtime takes some 50 us a signal, so the rest is left to catchRest.
+// ignored, for the program to inherit. The runtime takes some 50 us a signal, so the rest is only noted here, and left to
+// catchRest.
 func catchSignals() chan os.Signal {
 	stopActions()
-	ch := make(chan os.Signal, 64)
+	ch := make(chan os.Signal, 128)
 	catch(ch, fromTerminal...)
 	catch(ch, unix.SIGTERM)
+	for _, sig := range rest() {
+		noteSenders(sig)
+	}
 	return ch
 }
 
-// catchRest catches the signals that are sent more rarely, and hardly in the first milliseconds.
-func catchRest(ch chan os.Signal) {
-	catch(ch, forwarded...)
+// rest are the signals that are sent more rarely.
+func rest() []syscall.Signal {
+	var out []syscall.Signal
+	for _, sig := range forwarded {
+		if n, ok := sig.(syscall.Signal); ok && n != unix.SIGTERM {
+			out = append(out, n)
+		}
+	}
 	for n := firstRealTime; n <= lastRealTime; n++ {
 		if n != interrupting {
-			catch(ch, syscall.Signal(n))
+			out = append(out, syscall.Signal(n))
+		}
+	}
+	return out
+}
+
+// catchRest catches the rest, and makes up for those that came before.
+func catchRest(ch chan os.Signal) {
+	for _, sig := range rest() {
+		catch(ch, sig)
+		if noted(sig) {
+			select {
+			case ch <- sig: // where it was caught after all, the second has no note any more
+			default:
+			}
 		}
 	}
 }
@@ -100,8 +123,10 @@ func (s *Supervisor) forward(sig os.Signal) {
 	if !ok {
 		return
 	}
-	pid, sent := senderOf(n)
+	pid, sent, known := senderOf(n)
 	switch {
+	case !known:
+		return // sent on already
 	case sent && (pid == os.Getpid() || s.within(pid)):
 		return // our own SIGPIPE; or the program signalled its process group, itself included
 	case !sent && slices.Contains(fromTerminal, sig) && !s.only(n):

@@ -16,9 +16,12 @@ import (
 // group, the program in it; what a process sends to sallyport is meant for the program. Package os/signal does not tell
 // them apart, so a handler before the runtime's own notes the sender.
 
-// senders is the process that last sent each signal, with bit 32 set, since that may be 0 (another pid namespace).
-// The kernel as the sender leaves no note. Written by the handler.
-var senders [lastRealTime + 1]uint64
+// senders is the process that last sent each signal, with bit 32 set, since that may be 0 (another pid namespace);
+// fromKernel is 1 where the kernel did. Written by the handler, and cleared when the signal is sent on.
+var (
+	senders    [lastRealTime + 1]uint64
+	fromKernel [lastRealTime + 1]uint32
+)
 
 // runtimeHandler is the Go runtime's handler, the same for every signal. The handler reads it.
 var runtimeHandler uintptr
@@ -41,7 +44,8 @@ func swapAction(sig int, act, old *sigaction) error {
 
 var noting sync.Mutex
 
-// noteSenders puts the noting handler before the runtime's, for a signal that has been given to signal.Notify.
+// noteSenders puts the noting handler before the runtime's, for a signal that the runtime handles: those that it does from
+// the start, or that have been given to signal.Notify.
 func noteSenders(sig syscall.Signal) {
 	noting.Lock()
 	defer noting.Unlock()
@@ -59,10 +63,17 @@ func noteSenders(sig syscall.Signal) {
 	}
 }
 
-// senderOf is the process that sent a signal since the last call; false where only the kernel did, or where that is not known.
-func senderOf(sig syscall.Signal) (pid int, ok bool) {
+// senderOf is the process that sent a signal since the last call; sent is false where only the kernel did, and known where
+// nobody did. On an architecture without notes everything is known, and not sent.
+func senderOf(sig syscall.Signal) (pid int, sent, known bool) {
 	n := atomic.SwapUint64(&senders[sig], 0)
-	return int(uint32(n)), n != 0
+	k := atomic.SwapUint32(&fromKernel[sig], 0)
+	return int(uint32(n)), n != 0, n != 0 || k != 0 || !sendersKnown()
+}
+
+// noted reports whether a signal came that was not sent on.
+func noted(sig syscall.Signal) bool {
+	return atomic.LoadUint64(&senders[sig]) != 0 || atomic.LoadUint32(&fromKernel[sig]) != 0
 }
 
 // sendersKnown reports whether senders are noted on this architecture.

@@ -24,13 +24,15 @@ type Supervisor struct {
 	labelled        bool   // a security module labels processes
 	label           string // our own label
 
-	confined atomic.Bool // a process of the program has confined itself by Landlock
-	stopping atomic.Bool
-	unseen   atomic.Int64 // calls that the program made itself, because it could not be looked into
-	idle     atomic.Int32 // workers that wait for a notification
-	parked   atomic.Int32 // workers that sleep until another may block
-	parkfd   int          // an eventfd(2) semaphore: each count wakes one of them
-	workers  workers
+	confined   atomic.Bool // a process of the program has confined itself by Landlock
+	stopping   atomic.Bool
+	lastCaller atomic.Int32 // the thread that called last
+	othersAt   atomic.Int64 // when it was another than before, in Unix nanoseconds
+	unseen     atomic.Int64 // calls that the program made itself, because it could not be looked into
+	idle       atomic.Int32 // workers that wait for a notification
+	parked     atomic.Int32 // workers that sleep until another may block
+	parkfd     int          // an eventfd(2) semaphore: each count wakes one of them
+	workers    workers
 
 	lives       lives
 	undelivered undelivered
@@ -126,7 +128,6 @@ func (s *Supervisor) spare() {
 			s.startWorker(nil)
 		}
 	}
-	s.minder.wake()
 }
 
 // park puts the calling worker to sleep until spare needs it. It reports false where enough sleep already, or

@@ -70,6 +70,7 @@ func (w *worker) run(first *unotify.Notification) {
 
 // serve answers one notification.
 func (w *worker) serve() {
+	w.noteCaller()
 	w.caller.Store(int32(w.n.PID))
 	defer w.caller.Store(0)
 	w.acted = false
@@ -171,11 +172,26 @@ func (w *worker) answer(val int64, errno unix.Errno) {
 	}
 }
 
-// mayBlock marks the call as one that may block, until done is called, and provides for the calls of others.
+// mayBlock marks the call as one that may block, until done is called, and provides for the calls of others: at once where
+// others have called lately, else by the minder, should it really block. Waking another worker costs more than most calls.
 func (w *worker) mayBlock() {
-	w.s.spare()
 	w.released.Store(0)
 	w.blocked.Store(w.n.ID)
+	if time.Now().UnixNano()-w.s.othersAt.Load() < int64(othersFor) {
+		w.s.spare()
+	}
+	w.s.minder.wake()
+}
+
+// othersFor is how long a second thread that calls is expected to call again.
+const othersFor = time.Second
+
+// noteCaller notes when the calls come from more than one thread.
+func (w *worker) noteCaller() {
+	tid := int32(w.n.PID)
+	if last := w.s.lastCaller.Swap(tid); last != tid && last != 0 {
+		w.s.othersAt.Store(time.Now().UnixNano())
+	}
 }
 
 // fault answers a call some of whose memory could not be read: the kernel knows which of its errors comes first.

@@ -14,17 +14,32 @@ func TestStepString(t *testing.T) {
 		step Step
 		want string
 	}{
-		{"failed", Step{Call: CallBind, Errno: EACCES, Address: any4, At: at, Took: 12 * time.Microsecond},
-			"bind(0.0.0.0:0) = -1 EACCES (permission denied), at 12:00:01.123, took 12 µs"},
+		{
+			"failed",
+			Step{Call: CallBind, Errno: EACCES, Address: any4, At: at, Took: 12 * time.Microsecond},
+			"bind(0.0.0.0:0) = -1 EACCES (permission denied), at 12:00:01.123, took 12 µs",
+		},
 		{"performed", Step{Call: CallSendto, Result: 7, Address: dst, At: at}, "sendto(192.0.2.1:80) = 7, at 12:00:01.123"},
-		{"elided", Step{Call: CallBind, How: Elided, Address: any4, At: at},
-			"bind(0.0.0.0:0) = 0, not performed (--without-bind), at 12:00:01.123"},
-		{"decided", Step{Call: CallConnect, How: Decided, Rule: "gear, egress rule 2", Errno: ETIMEDOUT, Address: dst, At: at, Took: 2 * time.Second},
-			"connect(192.0.2.1:80) = -1 ETIMEDOUT (connection timed out), decided by gear, egress rule 2, at 12:00:01.123, took 2 s"},
-		{"repeated", Step{Call: CallBind, Errno: EADDRINUSE, Address: any4, Count: 3, At: at},
-			"bind(0.0.0.0:0) = -1 EADDRINUSE (address already in use), 3 times, at 12:00:01.123"},
-		{"error read", Step{Call: CallSoError, Errno: ECONNREFUSED, At: at},
-			"getsockopt(SO_ERROR) = 0, the error is ECONNREFUSED (connection refused), at 12:00:01.123"},
+		{
+			"elided",
+			Step{Call: CallBind, How: Elided, Address: any4, At: at},
+			"bind(0.0.0.0:0) = 0, not performed (--without-bind), at 12:00:01.123",
+		},
+		{
+			"decided",
+			Step{Call: CallConnect, How: Decided, Rule: "gear, egress rule 2", Errno: ETIMEDOUT, Address: dst, At: at, Took: 2 * time.Second},
+			"connect(192.0.2.1:80) = -1 ETIMEDOUT (connection timed out), decided by gear, egress rule 2, at 12:00:01.123, took 2 s",
+		},
+		{
+			"repeated",
+			Step{Call: CallBind, Errno: EADDRINUSE, Address: any4, Count: 3, At: at},
+			"bind(0.0.0.0:0) = -1 EADDRINUSE (address already in use), 3 times, at 12:00:01.123",
+		},
+		{
+			"error read",
+			Step{Call: CallSoError, Errno: ECONNREFUSED, At: at},
+			"getsockopt(SO_ERROR) = 0, the error is ECONNREFUSED (connection refused), at 12:00:01.123",
+		},
 		{"ended", Step{Call: CallReady, At: at}, "the connect ended: connected, at 12:00:01.123"},
 		{"given up", Step{Call: CallClose, How: Inferred, Errno: ECANCELED, At: at}, "the program closed the socket, at 12:00:01.123"},
 		{"unseen", Step{Call: CallConnect, How: Unseen, Address: dst, At: at}, "connect(192.0.2.1:80) = ?, at 12:00:01.123"},

@@ -133,10 +133,14 @@ func (x *examined) adviseNoBind(e *explanation, why string) {
 
 // without is the command line that runs the program without the binds of sockets like this one.
 func (x *examined) without() string {
-	run := "sallyport run --without-bind -- "
+	run := "sallyport run --without-bind "
 	if !x.Protocol.Stream() {
-		run = "sallyport run --without-udp-bind -- " // has to be asked for: a server's binds look the same
+		run = "sallyport run --without-udp-bind " // has to be asked for: a server's binds look the same
 	}
+	if x.options.Profile != "" {
+		run += CommandLine([]string{"--profile", x.options.Profile}) + " "
+	}
+	run += "-- "
 	if len(x.options.Program) == 0 {
 		return run + "CMD ARG..."
 	}

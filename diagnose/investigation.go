@@ -21,6 +21,7 @@ type Trier interface {
 type Options struct {
 	NoCounterfactuals bool          // make none
 	Timeout           time.Duration // for one counterfactual; 0: DefaultTimeout
+	Profile           string        // the profile that it was run under, for the same; "": none
 	Program           []string      // the command that was run, for remedies that can be pasted; nil: CMD ARG...
 }
 

@@ -118,8 +118,10 @@ func several(t *testing.T) *Run {
 	f.Proxies = []diagnose.Proxy{{Variable: "https_proxy", Scheme: "socks5", Host: "proxy:1080"}}
 	v6 := life(4, time.Second, step(attempt.CallConnect, "[2001:db8::2]:443", attempt.ENETUNREACH, 20*time.Microsecond))
 	v6.Family = attempt.IPv6
-	return reportOf(t, f, always{"tcp to " + bot: {Kind: attempt.TimedOut}, "tcp to 127.0.0.1:5432": {Kind: attempt.Refused, Errno: attempt.ECONNREFUSED},
-		"tcp to [::1]:5432": {Kind: attempt.Connected}},
+	return reportOf(t, f, always{
+		"tcp to " + bot: {Kind: attempt.TimedOut}, "tcp to 127.0.0.1:5432": {Kind: attempt.Refused, Errno: attempt.ECONNREFUSED},
+		"tcp to [::1]:5432": {Kind: attempt.Connected},
+	},
 		life(1, 0, step(attempt.CallConnect, bot, attempt.ETIMEDOUT, 127*time.Second)),
 		life(2, 0, step(attempt.CallConnect, "127.0.0.1:5432", attempt.ECONNREFUSED, 30*time.Microsecond)),
 		life(3, time.Millisecond, step(attempt.CallConnect, "127.0.0.1:5432", attempt.ECONNREFUSED, 30*time.Microsecond)),

@@ -126,7 +126,7 @@ func (r *running) run() int {
 		return f
 	}
 	investigation = diagnose.New(s, facts, diagnose.Options{
-		NoCounterfactuals: r.flags.noCounterfactuals, Program: r.argv,
+		NoCounterfactuals: r.flags.noCounterfactuals, Program: r.argv, Profile: r.flags.profile,
 	})
 	defer investigation.Close()
 	if err := s.Start(); err != nil {

@@ -28,12 +28,7 @@ type Finding struct {
 }
 
 // Frame is one line of a call stack.
-type Frame struct {
-	File     string
-	Line     int
-	Function string
-	Text     string // the line of source; "" where the file could not be read
-}
+type Frame = attempt.Frame
 
 // Counterfactual is the same attempt made again with one thing changed.
 type Counterfactual struct {

@@ -86,23 +86,16 @@ func newFlags(name, args, about string, stderr io.Writer) *flag.FlagSet {
 
 // parse parses flags; done is true where there is nothing left to do but to exit with status.
 func parse(fs *flag.FlagSet, args []string, stdout io.Writer) (status int, done bool) {
-	for _, a := range args {
-		if a == "--" {
-			break
-		}
-		if a == "-h" || a == "--help" || a == "-help" {
-			fs.SetOutput(stdout)
-			break
-		}
-		if !strings.HasPrefix(a, "-") {
-			break
-		}
-	}
+	stderr := fs.Output()
+	fs.SetOutput(io.Discard) // the package prints the whole usage at each mistake
 	err := fs.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
+		fs.SetOutput(stdout)
+		fs.Usage()
 		return exitOK, true
 	case err != nil:
+		problem(stderr, "%v: %s -h lists the flags", err, fs.Name())
 		return exitUsage, true
 	}
 	return 0, false

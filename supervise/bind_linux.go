@@ -128,7 +128,7 @@ func (w *worker) performBind(addr sockaddr, at netip.AddrPort) unix.Errno {
 		return withoutCapability(unix.CAP_NET_BIND_SERVICE, bind)
 	}
 	errno := bind()
-	if errno == unix.EADDRINUSE && w.s.inject && w.s.held.sweep(w.s) {
+	if errno == unix.EADDRINUSE && w.s.inject && w.s.held.sweep() {
 		errno = bind() // a socket that the program had closed already
 	}
 	return errno

@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"strconv"
 	"syscall"
 	"time"
-
-	"net/netip"
 
 	"github.com/sallyport/sallyport/attempt"
 	"github.com/sallyport/sallyport/profile"
@@ -34,6 +33,7 @@ type keeperState struct {
 	Confined      bool
 	Killable      bool
 	Tag           string                 // the caller's own, for its OnStep
+	Held          []keptDuplicate        // where sockets are injected
 	Sockets       []keptSocket           // those whose answers depend on what was
 	Notifications []unotify.Notification // received, and not answered yet
 }
@@ -46,6 +46,12 @@ type keptSocket struct {
 	Elided   []byte
 	Local    []byte
 	Peer     []byte
+}
+
+// keptDuplicate is a duplicate that the keeper inherits: see held.
+type keptDuplicate struct {
+	Inode        uint64
+	FD, PID, Num int
 }
 
 // endingFor is how long the program's other processes have to end with it.
@@ -95,6 +101,16 @@ func (s *Supervisor) HandOver(tag string) (int, error) {
 			})
 		}
 		e.mu.Unlock()
+	}
+	s.held.mu.Lock()
+	defer s.held.mu.Unlock()
+	for _, h := range s.held.byInode {
+		fd, err := unix.Dup(h.fd) // without close-on-exec, for the keeper alone
+		if err != nil {
+			return 0, fmt.Errorf("hand a socket over: %w", err)
+		}
+		defer unix.Close(fd)
+		st.Held = append(st.Held, keptDuplicate{h.inode, fd, h.pid, h.num})
 	}
 	return startKeeper(st, s.listener.FD())
 }
@@ -175,6 +191,10 @@ func keep(onStep func(tag string) func(*attempt.Life, *attempt.Step)) error {
 	s.inject, s.killable = st.Inject, st.Killable
 	s.confined.Store(st.Confined)
 	s.proc = &unotify.Process{PID: st.PID}
+	for _, k := range st.Held {
+		unix.CloseOnExec(k.FD)
+		s.held.add(k.Inode, k.FD, k.PID).num = k.Num
+	}
 	for _, k := range st.Sockets {
 		e := s.lives.add(&socket{domain: k.Domain, protocol: k.Protocol, cookie: k.Cookie}, 0, nil)
 		e.source, e.elided, e.local, e.peer = k.Source, k.Elided, k.Local, k.Peer

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -98,9 +97,7 @@ func (w *worker) inode(fd int32) (inode uint64, errno unix.Errno, ok bool) {
 	if err != nil {
 		return 0, 0, false
 	}
-	digits, isSocket := strings.CutPrefix(strings.TrimSuffix(link, "]"), "socket:[")
-	inode, err = strconv.ParseUint(digits, 10, 64)
-	if !isSocket || err != nil {
+	if inode, ok = socketInode(link); !ok {
 		return 0, unix.ENOTSOCK, true
 	}
 	return inode, 0, true
@@ -196,7 +193,7 @@ func (t *heldTable) dropInode(inode uint64) {
 }
 
 // sweepEvery sweeps when it is time, and reports whether anything is held.
-func (t *heldTable) sweepEvery(s *Supervisor, now time.Time) bool {
+func (t *heldTable) sweepEvery(now time.Time) bool {
 	t.mu.Lock()
 	due, any := now.Sub(t.swept) >= sweepPeriod, len(t.byInode) > 0
 	if due {
@@ -204,36 +201,40 @@ func (t *heldTable) sweepEvery(s *Supervisor, now time.Time) bool {
 	}
 	t.mu.Unlock()
 	if due && any {
-		t.sweep(s)
+		t.sweep()
 	}
 	return any
 }
 
 // sweep lets go of the sockets that the program has closed, and reports whether there were any.
-func (t *heldTable) sweep(s *Supervisor) bool {
+func (t *heldTable) sweep() bool {
 	t.mu.Lock()
-	var candidates []*held
+	candidates := map[*held]place{}
 	for _, h := range t.byInode {
 		if h.num >= 0 {
-			candidates = append(candidates, h)
+			candidates[h] = place{h.pid, h.num}
 		}
 	}
 	t.mu.Unlock()
+	var holders map[uint64]place
 	any := false
-	var pids []int
-	for _, h := range candidates {
-		link := "socket:[" + strconv.FormatUint(h.inode, 10) + "]"
-		at := "/proc/" + strconv.Itoa(h.pid) + "/fd/" + strconv.Itoa(h.num)
-		if l, err := os.Readlink(at); err == nil && l == link {
+	for h, last := range candidates {
+		at := "/proc/" + strconv.Itoa(last.pid) + "/fd/" + strconv.Itoa(last.num)
+		link, err := os.Readlink(at)
+		if inode, ok := socketInode(link); err == nil && ok && inode == h.inode {
 			continue
 		}
-		if pids == nil {
-			pids = descendants(s.proc.PID)
+		if holders == nil {
+			holders = socketHolders()
 		}
-		if !anyHolds(append(pids, h.pid), link) {
-			h.drop()
-			any = true
+		if p, held := holders[h.inode]; held {
+			t.mu.Lock()
+			h.pid, h.num = p.pid, p.num
+			t.mu.Unlock()
+			continue
 		}
+		h.drop()
+		any = true
 	}
 	return any
 }

@@ -1,8 +1,6 @@
 package supervise
 
 import (
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -92,7 +90,7 @@ func (m *minder) round(now time.Time) bool {
 		}
 	}
 	if m.s.inject {
-		busy = m.s.held.sweepEvery(m.s, now) || busy
+		busy = m.s.held.sweepEvery(now) || busy
 	}
 	return busy
 }
@@ -133,14 +131,4 @@ func (m *minder) look(w *worker, now time.Time) (more bool) {
 		_ = unotify.Interrupt(w.tid)
 	}
 	return more
-}
-
-func fields(b []byte) []int {
-	var out []int
-	for _, f := range strings.Fields(string(b)) {
-		if n, err := strconv.Atoi(f); err == nil {
-			out = append(out, n)
-		}
-	}
-	return out
 }

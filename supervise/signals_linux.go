@@ -131,8 +131,8 @@ func (s *Supervisor) forward(sig os.Signal) {
 		return // our own SIGPIPE; or the program signalled its process group, itself included
 	case !sent && slices.Contains(fromTerminal, sig) && !s.only(n):
 		return
-	case n == unix.SIGCONT && !stopped(s.proc.PID):
-		return
+	case n == unix.SIGCONT && !s.halted:
+		return // it goes on already, as we do
 	}
 	_ = unix.Kill(s.proc.PID, n)
 }
@@ -176,23 +176,25 @@ func hasTerminal() bool {
 	return true
 }
 
+// change is a change of the program's state, wait4(2).
+type change struct {
+	status unix.WaitStatus
+	err    error
+}
+
 // Wait waits for the program to end. It forwards signals, and stops and continues with the program, meanwhile; from then on
 // signals do what they do to any process.
 func (s *Supervisor) Wait() (Exit, error) {
-	type change struct {
-		status unix.WaitStatus
-		err    error
-	}
 	changes := make(chan change)
 	go func() { // ends with the program
 		for {
 			var st unix.WaitStatus
-			_, err := unix.Wait4(s.proc.PID, &st, unix.WUNTRACED, nil)
+			_, err := unix.Wait4(s.proc.PID, &st, unix.WUNTRACED|unix.WCONTINUED, nil)
 			if err == unix.EINTR {
 				continue
 			}
 			changes <- change{st, err}
-			if err != nil || !st.Stopped() {
+			if err != nil || st.Exited() || st.Signaled() {
 				return
 			}
 		}
@@ -202,38 +204,69 @@ func (s *Supervisor) Wait() (Exit, error) {
 		case sig := <-s.signals:
 			s.forward(sig)
 		case c := <-changes:
-			if c.err == nil && c.status.Stopped() {
-				s.stopAlong(c.status.StopSignal())
-				continue
+			for c.err == nil && c.status.Stopped() {
+				c = s.stopAlong(c, changes)
 			}
-			releaseSignals(s.signals)
-			s.signals = nil
 			switch {
-			case c.err != nil:
-				return Exit{}, c.err
-			case c.status.Signaled():
-				return Exit{Signal: int(c.status.Signal())}, nil
+			case c.err != nil, c.status.Exited(), c.status.Signaled():
+				releaseSignals(s.signals)
+				s.signals = nil
+				return exitOf(c)
 			}
-			return Exit{Status: c.status.ExitStatus()}, nil
 		}
 	}
 }
 
+func exitOf(c change) (Exit, error) {
+	switch {
+	case c.err != nil:
+		return Exit{}, c.err
+	case c.status.Signaled():
+		return Exit{Signal: int(c.status.Signal())}, nil
+	}
+	return Exit{Status: c.status.ExitStatus()}, nil
+}
+
 // stopAlong stops this process by the signal that stopped the program, and continues the program when this one is continued.
-func (s *Supervisor) stopAlong(sig syscall.Signal) {
-	if !hasTerminal() || !stopped(s.proc.PID) {
-		return // nobody who would continue us
+// It returns the next change: a program that goes on may be stopped again at once, and must not be continued then.
+func (s *Supervisor) stopAlong(c change, changes <-chan change) change {
+	sig := c.status.StopSignal()
+	if !hasTerminal() { // nobody who would continue us
+		s.halted = true
+		defer func() { s.halted = false }()
+		for {
+			select {
+			case sig := <-s.signals:
+				s.forward(sig)
+			case c = <-changes:
+				return c
+			}
+		}
+	}
+	if !stopped(s.proc.PID) {
+		return <-changes // it was continued meanwhile
+	}
+	// The terminal's own signal to us may be on its way still: it must meet its handler, or it stops us a second time.
+	for end := time.Now().Add(continuedWithin); pending(sig) && time.Now().Before(end); {
+		time.Sleep(100 * time.Microsecond)
 	}
 	byDefault(sig, func() {
 		_ = unix.Tgkill(os.Getpid(), unix.Gettid(), sig)
 	})
 	// A shell continues the whole group, and the program's turn may come a moment later than ours.
-	for end := time.Now().Add(continuedWithin); stopped(s.proc.PID); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			_ = unix.Kill(s.proc.PID, unix.SIGCONT)
-			return
-		}
+	select {
+	case c = <-changes:
+		return c
+	case <-time.After(continuedWithin):
+		_ = unix.Kill(s.proc.PID, unix.SIGCONT)
+		return <-changes
 	}
+}
+
+// pending reports whether a signal has been sent to this process, and no thread has taken it yet.
+func pending(sig syscall.Signal) bool {
+	b, err := os.ReadFile("/proc/self/status")
+	return err == nil && statusMask(string(b), "ShdPnd")&(1<<(sig-1)) != 0
 }
 
 // continuedWithin is how long the program may stay stopped after us, before we continue it.

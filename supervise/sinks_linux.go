@@ -3,7 +3,6 @@ package supervise
 import (
 	"net/netip"
 	"sync"
-	"time"
 
 	"github.com/sallyport/sallyport/attempt"
 	"golang.org/x/sys/unix"
@@ -94,7 +93,7 @@ func (k *sinks) fill(domain int, at netip.AddrPort) bool {
 		return false
 	}
 	k.fds = append(k.fds, fd)
-	_ = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &unix.Timeval{Sec: int64(time.Second / time.Second)})
+	_ = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &unix.Timeval{Sec: 1})
 	return unix.Connect(fd, unixSockaddr(at)) == nil
 }
 

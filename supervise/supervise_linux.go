@@ -17,6 +17,7 @@ type Supervisor struct {
 	proc     *unotify.Process
 	listener *unotify.Listener
 	signals  chan os.Signal
+	halted   bool // the program is stopped, and we are not; for Wait alone
 
 	inject          bool
 	killable        bool // callers are not interrupted between their notification and their answer

@@ -2,8 +2,6 @@ package supervise
 
 import (
 	"errors"
-	"os"
-	"strconv"
 	"sync"
 	"time"
 
@@ -207,7 +205,7 @@ func (wt *watch) look(cookie uint64, p *pendingConnect, now time.Time, final boo
 	}
 	fd := findSocket(p.tid, p.fd, cookie)
 	if fd < 0 {
-		if wt.s.holdsInode(p) {
+		if _, held := socketHolders()[p.inode]; held {
 			p.checked = now
 		} else {
 			wt.closed(cookie, p, now)
@@ -258,60 +256,4 @@ func findSocket(tid, fd int, cookie uint64) int {
 		return -1
 	}
 	return dup
-}
-
-// holdsInode reports whether a process of the program still has the socket, under whatever number.
-func (s *Supervisor) holdsInode(p *pendingConnect) bool {
-	link := "socket:[" + strconv.FormatUint(p.inode, 10) + "]"
-	pid := p.tid
-	if p.e.life.Process != nil {
-		pid = p.e.life.Process.PID
-	}
-	return anyHolds(append(descendants(s.proc.PID), pid), link)
-}
-
-// anyHolds reports whether one of the processes has a descriptor that links to the given name.
-func anyHolds(pids []int, link string) bool {
-	for _, pid := range pids {
-		dir := "/proc/" + strconv.Itoa(pid) + "/fd"
-		names, err := readNames(dir)
-		if err != nil {
-			continue
-		}
-		for _, n := range names {
-			if l, err := os.Readlink(dir + "/" + n); err == nil && l == link {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func readNames(dir string) ([]string, error) {
-	f, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return f.Readdirnames(-1)
-}
-
-// descendants is a process and all below it, by /proc/PID/task/TID/children (proc(5), CONFIG_PROC_CHILDREN).
-func descendants(pid int) []int {
-	out := []int{pid}
-	for i := 0; i < len(out); i++ {
-		dir := "/proc/" + strconv.Itoa(out[i]) + "/task"
-		tasks, err := readNames(dir)
-		if err != nil {
-			continue
-		}
-		for _, t := range tasks {
-			b, err := os.ReadFile(dir + "/" + t + "/children")
-			if err != nil {
-				continue
-			}
-			out = append(out, fields(b)...)
-		}
-	}
-	return out
 }

@@ -77,6 +77,7 @@ type Step struct {
 	At      time.Time      // when it was made (the first of Count)
 	Took    time.Duration  // how long until it was answered (the last of Count)
 	Rule    string         // for Decided: the rule in words, "openshift-v2-gear, bind rule 1"
+	Where   []Frame        // the call stack that made it, innermost first; nil where it was not looked at or not known
 }
 
 // Process is the process that made a socket's calls.

@@ -23,6 +23,16 @@ func (e *explanation) advise(format string, a ...any) {
 	e.remedy = append(e.remedy, fmt.Sprintf(format, a...))
 }
 
+// where is the call stack of the step that failed.
+func (x *examined) where() []attempt.Frame {
+	for i := x.Last; i >= x.First; i-- {
+		if w := x.life.Steps[i].Where; w != nil {
+			return w
+		}
+	}
+	return nil
+}
+
 // explainers has one function a cause.
 var explainers = map[string]func(*examined, *explanation){
 	BindDenied:          explainBindDenied,
@@ -54,7 +64,7 @@ func (x *examined) finding() Finding {
 	f := Finding{
 		Cause: cause, Summary: e.summary, Attempt: x.Attempt, Outcome: x.Outcome, PID: x.pid(), FD: x.life.FD,
 		Evidence: append(x.steps(), e.evidence...), Remedy: e.remedy, Counterfactuals: x.cfs,
-		Count: 1, At: x.Begin, Rule: x.rule(),
+		Count: 1, At: x.Begin, Rule: x.rule(), Where: x.where(),
 	}
 	if x.life.Process != nil {
 		f.Process = x.life.Process.Command

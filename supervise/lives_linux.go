@@ -111,6 +111,9 @@ const maxSteps = 256
 // record adds a step to a life and tells who asked to be told. The entry's lock is held.
 func (s *Supervisor) record(e *entry, st attempt.Step) {
 	l := &e.life
+	if s.opts.Where != nil && st.Errno != 0 && st.How != attempt.Inferred && mayEnd(&st) {
+		st.Where = s.opts.Where(int(st.TID))
+	}
 	if n := len(l.Steps); n > 0 && alike(&l.Steps[n-1], &st) {
 		last := &l.Steps[n-1]
 		last.Count = max(last.Count, 1) + 1

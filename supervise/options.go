@@ -17,6 +17,8 @@ type Options struct {
 	// OnStep is called for each step of each life, before the program gets the answer; the
 	// supervisor's goroutines call it, one at a time for one life. It must not keep the pointers.
 	OnStep func(*attempt.Life, *attempt.Step)
+	// Where, if not nil, is asked for the call stack of a thread whose call failed, before it gets the answer.
+	Where func(tid int) []attempt.Frame
 	// OnFailed is called with a copy of the life when one of its attempts has failed.
 	OnFailed func(*attempt.Life, attempt.Result)
 

@@ -131,7 +131,7 @@ func (s *Supervisor) forward(sig os.Signal) {
 		return // our own SIGPIPE; or the program signalled its process group, itself included
 	case !sent && slices.Contains(fromTerminal, sig) && !s.only(n):
 		return
-	case n == unix.SIGCONT && !s.halted:
+	case n == unix.SIGCONT && !s.halted && (hasTerminal() || !stopped(s.proc.PID)):
 		return // it goes on already, as we do
 	}
 	_ = unix.Kill(s.proc.PID, n)

@@ -89,7 +89,7 @@ func TestProcessNotExecuted(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_ = os.Symlink("circle", dir+"/circle")
-			script := "PATH=" + dir + ":$PATH; $RUN " + tt.command
+			script := "PATH=" + dir + ":/usr/bin:/bin; $RUN " + tt.command
 			bare, got := shell(t, "env", script), shell(t, underRun(t), script)
 			if got.status != bare.status || tt.status != 0 && got.status.ExitStatus() != tt.status {
 				t.Errorf("status %d, env's %d, want %d", got.status.ExitStatus(), bare.status.ExitStatus(), tt.status)

@@ -1,6 +1,9 @@
 package test
 
 import (
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -14,6 +17,24 @@ func interactive(t *testing.T, run string) *pty {
 	p.types("stty -echo; bind 'set enable-bracketed-paste off' 2>/dev/null\n")
 	p.expect("ready> ")
 	return p
+}
+
+// settle waits until sallyport is as it was before it was stopped and continued: a second Ctrl-Z in the same instant, which
+// no hand types, would stop it before the program.
+func (p *pty) settle() {
+	p.t.Helper()
+	shell := strconv.Itoa(p.cmd.Process.Pid)
+	for _, pid := range strings.Fields(fileText("/proc/" + shell + "/task/" + shell + "/children")) {
+		exe, _ := os.Readlink("/proc/" + pid + "/exe")
+		if filepath.Base(exe) != "sallyport" {
+			continue
+		}
+		eventually(p.t, "SIGTSTP is caught", func() bool {
+			_, mask, _ := strings.Cut(fileText("/proc/"+pid+"/status"), "SigCgt:\t")
+			caught, err := strconv.ParseUint(mask[:16], 16, 64)
+			return err == nil && caught&(1<<(20-1)) != 0
+		})
+	}
 }
 
 // bothWays runs a test bare and under sallyport: what holds for the one has to for the other.
@@ -87,6 +108,7 @@ func TestJobCtrlZ(t *testing.T) {
 			p.expect("RUN sh -c .*\r\n")
 			p.types("line\n")
 			p.expect("got line\r\n")
+			p.settle()
 		}
 		p.types("\x04")
 		p.expect("ready> ")
@@ -127,6 +149,7 @@ while True:
 					p.expect("back\r\n")
 					p.types("x\n")
 					p.expect("line\r\n")
+					p.settle()
 				}
 				p.types("end\n")
 				p.expect("ready> ")

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -28,7 +30,7 @@ type pty struct {
 }
 
 // startPTY starts a program in a session of its own on a new terminal of 80 columns; first is one more variable for its
-// environment. Whatever is left of it is hung up on, and its group killed, when the test ends.
+// environment. Whatever is left of its session is killed when the test ends.
 func startPTY(t testing.TB, first string, argv ...string) *pty {
 	t.Helper()
 	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
@@ -61,12 +63,23 @@ func startPTY(t testing.TB, first string, argv ...string) *pty {
 	slave.Close()
 	go p.read()
 	t.Cleanup(func() {
-		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		killSession(p.cmd.Process.Pid)
 		p.master.Close()
 		<-p.ended
 		_ = p.cmd.Wait()
 	})
 	return p
+}
+
+// killSession kills the processes of a session that has not been waited for, so that its number is still its own.
+func killSession(sid int) {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, stat := range stats {
+		pid, _ := strconv.Atoi(strings.Split(stat, "/")[2])
+		if of, err := unix.Getsid(pid); err == nil && of == sid {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
 }
 
 // read reads what comes from the terminal, to its end: EIO when nobody has it open.

@@ -1,9 +1,11 @@
 package test
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,8 +35,13 @@ type child struct {
 	out io.Reader
 }
 
-// start starts a program under sallyport with flags, or bare where run is false.
+// start starts a program under sallyport, or bare where run is false, without input.
 func start(t testing.TB, run bool, argv ...string) *child {
+	t.Helper()
+	return startWith(t, nil, run, argv...)
+}
+
+func startWith(t testing.TB, in *os.File, run bool, argv ...string) *child {
 	t.Helper()
 	if run {
 		argv = append([]string{sallyport(t), "run", "--"}, argv...)
@@ -45,6 +52,9 @@ func start(t testing.TB, run bool, argv ...string) *child {
 		t.Fatal(err)
 	}
 	c.out = r
+	if in != nil {
+		c.cmd.Stdin = in
+	}
 	c.cmd.Stdout, c.cmd.Stderr = w, os.Stderr
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := c.cmd.Start(); err != nil {
@@ -151,6 +161,49 @@ os.kill(os.getpid(), 12)`, 1)
 	}
 }
 
+// Where there is no terminal, and so no shell that looks after stopped jobs, sallyport does not stop with the program; a
+// SIGCONT to sallyport continues the program.
+func TestProcessStoppedWithoutTerminal(t *testing.T) {
+	python := testhost.Need(t, "/usr/bin/python3", "python3")
+	c := start(t, false, testhost.Need(t, "setsid", "util-linux"), "-w", sallyport(t), "run", "--", python, "-c", strings.Replace(counting, `say("ready")`, `say(str(os.getpid()) + " " + str(os.getppid()))`, 1))
+	var pid, own int
+	if _, err := fmt.Sscan(c.line(), &pid, &own); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { // in a session of its own; pid is not reused while own has not waited for it
+		if c.cmd.ProcessState == nil {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+	})
+	state := func(pid int) string {
+		_, rest, _ := strings.Cut(fileText(fmt.Sprintf("/proc/%d/stat", pid)), ") ")
+		return rest[:1]
+	}
+	for range 3 {
+		if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the program stops", func() bool { return state(pid) == "T" })
+		if err := unix.Kill(own, unix.SIGUSR1); err != nil { // shows that sallyport goes on
+			t.Fatal(err)
+		}
+		if err := unix.Kill(own, unix.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		got := []string{c.line(), c.line()}
+		slices.Sort(got)
+		if !slices.Equal(got, []string{"SIGCONT", "SIGUSR1"}) {
+			t.Errorf("the program got %v, want SIGUSR1 and SIGCONT", got)
+		}
+	}
+	if err := unix.Kill(own, unix.SIGUSR2); err != nil {
+		t.Fatal(err)
+	}
+	if ws := c.wait(); ws.ExitStatus() != 7 {
+		t.Errorf("status %#x, want 7", int(ws))
+	}
+}
+
 // An alarm that was set before sallyport was executed rings, as it does for a program that is executed directly:
 // perl -e 'alarm 5; exec @ARGV' is a way to set a limit to a program's time.
 func TestProcessAlarm(t *testing.T) {
@@ -174,6 +227,6 @@ func TestProcessTimeout(t *testing.T) {
 		{"trap", `trap '' TERM; $RUN sh -c 'kill -TERM $$; echo alive'`, "alive"},
 		{"background ignores SIGINT", `$RUN sh -c 'kill -INT $$; echo alive' & wait`, "alive"},
 		{"setsid", `$RUN setsid -w sh -c 'exit 5'; echo $?`, "5"},
-		{"wait for a job", `$RUN sh -c 'sleep 100' & kill $!; wait $!; echo $?`, "143"},
+		{"wait for a job", `$RUN sh -c 'exec sleep 100' >/dev/null & kill $!; wait $!; echo $?`, "143"},
 	})
 }

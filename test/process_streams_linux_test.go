@@ -54,10 +54,17 @@ func TestProcessSurroundings(t *testing.T) {
 		{"out of memory score", `echo 500 >/proc/self/oom_score_adj; $RUN cat /proc/self/oom_score_adj`, "500"},
 		{"personality", `setarch -R $RUN cat /proc/self/personality`, "00040000"},
 		{"rights", `$RUN grep -E '^(Uid|Gid|Groups|Cap...)' /proc/self/status`, "CapEff"},
-		{"other rights", `setpriv --reuid 12345 --regid 12345 --clear-groups --bounding-set -all $RUN grep -E '^(Uid|Gid|Groups|Cap...)' /proc/self/status`, "12345"},
 		{"process group", `$RUN sh -c 'test "$(cut -d" " -f5 /proc/$$/stat)" = '$$'; echo $?'; echo end`, "0\nend\n"},
 		{"session", `$RUN cut -d' ' -f6 /proc/self/stat | grep -x "$(cut -d' ' -f6 /proc/$$/stat)" >/dev/null && echo same`, "same"},
 		{"parent's death signal", `setpriv --pdeathsig keep $RUN true && echo done`, "done"},
+	})
+}
+
+func TestProcessOtherRights(t *testing.T) {
+	testhost.NeedRoot(t)
+	scripts(t, []struct{ name, script, want string }{
+		{"other rights", `setpriv --reuid 12345 --regid 12345 --clear-groups --bounding-set -all $RUN grep -E '^(Uid|Gid|Groups|Cap...)' /proc/self/status`, "12345"},
+		{"fewer rights", `setpriv --bounding-set -net_bind_service,-sys_admin --inh-caps -all $RUN grep -E '^(Uid|Gid|Groups|Cap...)' /proc/self/status`, "CapEff"},
 	})
 }
 

@@ -133,7 +133,12 @@ func (r *running) run() int {
 		return r.startFailed(err)
 	}
 	letGoOfStreams()
+	interrupts := catchInterrupts()
 	exit, err := s.Wait()
+	select {
+	case <-interrupts: // it was the program's
+	default:
+	}
 	if err != nil {
 		problem(r.stderr, "wait for %s: %v", r.argv[0], err)
 		exit.Status = exitFailed
@@ -145,7 +150,7 @@ func (r *running) run() int {
 	var lives []*attempt.Life
 	lives, out.LivesDropped = s.Lives()
 	out.Lives = lives
-	out.Findings, out.Notes = r.findings(investigation, lives)
+	out.Findings, out.Notes = r.findings(investigation, lives, interrupts)
 	out.Warnings = r.warnings(s, len(out.Findings) > 0)
 	s.Close()
 	if err := r.write(&out); err != nil {
@@ -157,13 +162,33 @@ func (r *running) run() int {
 	return out.ExitStatus
 }
 
-// findings waits for the counterfactuals under way. A signal cuts that short, for the report to be written with what
-// is known; the next one ends sallyport.
-func (r *running) findings(v *diagnose.Investigation, lives []*attempt.Life) ([]diagnose.Finding, []diagnose.Note) {
-	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
-	defer stop()
+// findings waits for the counterfactuals under way. A signal from interrupts cuts that short, for the report to be written
+// with what is known; the next one ends sallyport.
+func (r *running) findings(v *diagnose.Investigation, lives []*attempt.Life, interrupts chan os.Signal) ([]diagnose.Finding, []diagnose.Note) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() { // ends with ctx
+		select {
+		case <-interrupts:
+			cancel()
+		case <-ctx.Done():
+		}
+		signal.Stop(interrupts)
+	}()
 	defer r.progress()()
 	return v.Findings(ctx, lives)
+}
+
+// catchInterrupts catches the signals that cut a report short, those of them that are not ignored. They must be caught
+// before the supervisor lets go of them: there is no time in which they end sallyport, and the program's status is lost.
+func catchInterrupts() chan os.Signal {
+	ch := make(chan os.Signal, 1)
+	for _, sig := range []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT} {
+		if !signal.Ignored(sig) {
+			signal.Notify(ch, sig)
+		}
+	}
+	return ch
 }
 
 // warnings is what else the user should know of this run. Where processes live on, it gives them a keeper.

@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs testdata/script. Beside testscript's own, a script has the commands
 //
 //	valid SCHEMA FILE        FILE, or stdout, is JSON that keeps to docs/SCHEMA
+//	lines SCHEMA FILE        each line of FILE, of which there are some, keeps to docs/SCHEMA
 //	json FILE PATH PATTERN   what stands at PATH (runs.0.errno, or findings.length) in it matches the whole PATTERN
 //	empty DIR                nothing is in DIR
 //
@@ -53,6 +54,16 @@ func TestScripts(t *testing.T) {
 			"valid": func(ts *testscript.TestScript, neg bool, args []string) {
 				need(ts, neg, args, "valid SCHEMA FILE")
 				ts.Check(valid(filepath.Join(docs, args[0]), ts.ReadFile(args[1])))
+			},
+			"lines": func(ts *testscript.TestScript, neg bool, args []string) {
+				need(ts, neg, args, "lines SCHEMA FILE")
+				text := ts.ReadFile(args[1])
+				if !strings.HasSuffix(text, "\n") {
+					ts.Fatalf("%s is %q, want lines", args[1], text)
+				}
+				for line := range strings.Lines(text) {
+					ts.Check(valid(filepath.Join(docs, args[0]), line))
+				}
 			},
 			"json": func(ts *testscript.TestScript, neg bool, args []string) {
 				need(ts, neg, args, "json FILE PATH PATTERN")

@@ -57,7 +57,7 @@ const (
 // process's descriptors that are not close-on-exec, its working directory, limits, signal mask and process group, and
 // ignores the signals that this process was started with ignored, whatever has become of them since. (Two
 // things the Go runtime of this process takes away for good: a descriptor 0, 1 or 2 that was closed
-// is /dev/null, and SIGCHLD and SIGPROF are not blocked. Signal 63 is used for finding out, and is never ignored.)
+// is /dev/null, and SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGCHLD and SIGPROF are not blocked. Signal 63 is used for finding out, and is never ignored.)
 //
 // The program's calls wait from its first one on: receive from Listener, and call [Process.Executed] meanwhile.
 // The caller waits for the process (wait4(2)) itself.

@@ -1,0 +1,37 @@
+// Package callsite tells which line of source made a call: the call stack of a thread of another process, read from
+// outside while the thread is held in a system call.
+//
+// Nothing is asked of the program. It is not traced, stopped, preloaded or signalled: its memory is read with
+// process_vm_readv(2) (or /proc/PID/mem), and what its runtime keeps there is followed. Reading needs the rights that
+// ptrace(2) would need (PTRACE_MODE_ATTACH), which a parent has over a child of its own that dropped no rights.
+//
+// Understood are CPython 2.7 and 3.6 to 3.14, without free threading, and programs that Go 1.20 or later built for
+// amd64. Of Python, frames of C functions and of the import system are left out; of Go, what lies between the system
+// call and the first function that is not the runtime's or package net's. Linux only.
+//
+// Other threads of the process may run on meanwhile, so what is read is never trusted: every loop, count and string
+// has a bound, and a runtime that does not look as expected gives [ErrUnknown] rather than a guess. The text of a line
+// is read from the file as the program has it, which takes as long as its file system does.
+//
+// What a stack means for a failed attempt, and how it is shown, is left to others.
+package callsite
+
+import (
+	"errors"
+
+	"github.com/sallyport/sallyport/attempt"
+)
+
+// ErrUnknown says that the process has no runtime that is understood, or that its stack can't be read. Every error
+// of this package wraps it.
+var ErrUnknown = errors.New("call site not known")
+
+// maxFrames is the depth to which a stack is told. The outermost frames of a deeper one are left out.
+const maxFrames = 64
+
+var shared Reader
+
+// Stack is the call stack of the thread tid of another process, innermost first. The thread must be held in a system
+// call, by a seccomp notification for one; the rest of its process may run on. It keeps what it learns about
+// executables in a Reader of its own.
+func Stack(tid int) ([]attempt.Frame, error) { return shared.Stack(tid) }

@@ -1,0 +1,97 @@
+package callsite
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"unsafe"
+
+	"github.com/sallyport/sallyport/attempt"
+)
+
+// Reader reads stacks and keeps what is expensive to learn: where an executable has its symbols, where a process has
+// its runtime, lines of source. What it keeps is bounded. The zero value is ready; it is safe for concurrent use.
+type Reader struct {
+	mu       sync.Mutex
+	runtimes cache[processKey, unwinder]
+	symbols  cache[fileKey, *symbols]
+	goFiles  cache[fileKey, *goFile]
+	lines    cache[lineKey, string]
+}
+
+// unwinder is the runtime that a process runs its program with, found once for each process.
+type unwinder interface {
+	// stack is the stack of the thread, innermost first, at most maxFrames.
+	stack(p *process, mem *memory) ([]attempt.Frame, error)
+}
+
+// How many of each the Reader keeps. Past it a cache starts anew, which costs one slow stack each.
+const (
+	maxRuntimes = 256
+	maxSymbols  = 64
+	maxGoFiles  = 64
+	maxLines    = 2048
+)
+
+// Stack is the call stack of the thread tid; see the function [Stack].
+func (r *Reader) Stack(tid int) ([]attempt.Frame, error) {
+	if unsafe.Sizeof(uintptr(0)) != 8 || binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+		return nil, fmt.Errorf("%w: not supported on this architecture, only on 64-bit little-endian ones", ErrUnknown)
+	}
+	p, err := openProcess(tid)
+	if err != nil {
+		return nil, err
+	}
+	mem := newMemory(p.tgid)
+	defer mem.release()
+	rt, err := r.runtime(p, mem)
+	if err != nil {
+		return nil, err
+	}
+	frames, err := rt.stack(p, mem)
+	if err != nil {
+		return nil, err
+	}
+	r.addText(p, frames)
+	return frames, nil
+}
+
+// runtime is the runtime of the process. That none was found is not kept: it may be loaded yet.
+func (r *Reader) runtime(p *process, mem *memory) (unwinder, error) {
+	if rt, ok := get(r, &r.runtimes, p.key); ok {
+		return rt, nil
+	}
+	modules, err := p.modules()
+	if err != nil {
+		return nil, err
+	}
+	var rt unwinder
+	if python, err := r.findPython(p, mem, modules); err == nil {
+		rt = python
+	} else if program, goErr := r.findGo(p, modules); goErr == nil {
+		rt = program
+	} else {
+		return nil, err
+	}
+	put(r, &r.runtimes, maxRuntimes, p.key, rt)
+	return rt, nil
+}
+
+// cache is a map that starts anew when it is full.
+type cache[K comparable, V any] map[K]V
+
+func get[K comparable, V any](r *Reader, c *cache[K, V], key K) (V, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	v, ok := (*c)[key]
+	return v, ok
+}
+
+func put[K comparable, V any](r *Reader, c *cache[K, V], limit int, key K, v V) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if *c == nil || len(*c) >= limit {
+		*c = make(cache[K, V])
+	}
+	(*c)[key] = v
+}

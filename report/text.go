@@ -52,6 +52,28 @@ func (r *Run) Text(w io.Writer, o TextOptions) error {
 	return err
 }
 
+// shownFrames is how many frames of a stack are shown without Verbose: the call, and who called for it.
+const shownFrames = 6
+
+// where writes the lines of source that made a call, innermost first.
+func where(p *printer, frames []diagnose.Frame) {
+	p.section("where")
+	for i, f := range frames {
+		if i == shownFrames && !p.o.Verbose {
+			p.item(fmt.Sprintf("%d more: --verbose shows them", len(frames)-shownFrames), "")
+			return
+		}
+		at := fmt.Sprintf("%s:%d", f.File, f.Line)
+		if f.Function != "" {
+			at += " in " + f.Function
+		}
+		p.item(at, "")
+		if f.Text != "" {
+			p.item(strings.TrimSpace(f.Text), "  ")
+		}
+	}
+}
+
 // finding writes one finding: the answer, what happened, what was tried, what to do.
 func (r *Run) finding(p *printer, f *diagnose.Finding) {
 	summary := f.Summary
@@ -59,11 +81,8 @@ func (r *Run) finding(p *printer, f *diagnose.Finding) {
 		summary += fmt.Sprintf(" (%d times)", f.Count)
 	}
 	p.head(f.Cause, summary)
-	for _, frame := range f.Where {
-		p.item("at "+frame.File+":"+fmt.Sprint(frame.Line)+" in "+frame.Function, "")
-		if frame.Text != "" {
-			p.item("  "+strings.TrimSpace(frame.Text), "")
-		}
+	if len(f.Where) > 0 {
+		where(p, f.Where)
 	}
 	p.section("what happened")
 	for _, e := range f.Evidence {

@@ -22,6 +22,7 @@ func TestText(t *testing.T) {
 		{"verbose.txt", several, TextOptions{Width: 100, Verbose: true}},
 		{"color.txt", denied, TextOptions{Width: 100, Color: true}},
 		{"narrow.txt", denied, TextOptions{Width: 60}},
+		{"where.txt", located, TextOptions{Width: 100}},
 		{"elided.txt", elided, TextOptions{Width: 100}},
 	} {
 		t.Run(tt.golden, func(t *testing.T) {
@@ -32,6 +33,20 @@ func TestText(t *testing.T) {
 			golden(t, tt.golden, b.Bytes())
 		})
 	}
+}
+
+// located is a finding with a call stack: one line that can't be read, and more than are shown.
+func located(t *testing.T) *Run {
+	r := denied(t)
+	r.Findings[0].Where = []diagnose.Frame{
+		{File: "/usr/lib/python3/dist-packages/irc/connection.py", Line: 60, Function: "Factory.connect", Text: "sock.bind(self.bind_address)"},
+		{File: "<string>", Line: 1},
+		{File: "/app/bot.py", Line: 30, Function: "<module>", Text: "client.connect()\x1b[2J"},
+	}
+	for range 5 {
+		r.Findings[0].Where = append(r.Findings[0].Where, diagnose.Frame{File: "/app/run.py", Line: 7, Function: "main"})
+	}
+	return r
 }
 
 func TestNothingToSay(t *testing.T) {

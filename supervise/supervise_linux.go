@@ -36,6 +36,7 @@ type Supervisor struct {
 	workers    workers
 
 	lives       lives
+	located     located
 	undelivered undelivered
 	watch       watch
 	minder      minder

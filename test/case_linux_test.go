@@ -35,7 +35,11 @@ func TestCase(t *testing.T) {
 		if !strings.Contains(own, "[Errno 13] Permission denied") || !found {
 			t.Fatalf("stderr %q\nwant the bot's own error and then a report", got.Stderr)
 		}
-		for _, want := range []string{"bind-denied", "any", "EACCES", "--without-bind"} {
+		for _, want := range []string{
+			"bind-denied", "any", "EACCES", "--without-bind",
+			// The library's line, and below it the bot's own.
+			"irc/connection.py:60 in Factory.connect\n      sock.bind(self.bind_address)\n", "bot.py:30 in <module>\n      client.server().connect(",
+		} {
 			if !strings.Contains(report, want) {
 				t.Errorf("report %q\nwant it to name %q", report, want)
 			}

@@ -23,6 +23,10 @@ type finding struct {
 	Outcome string
 	Errno   string
 	Remedy  []string
+	Where   []struct {
+		File, Function, Text string
+		Line                 int
+	}
 }
 
 func readReport(t testing.TB, path string) report {

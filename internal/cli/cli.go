@@ -122,11 +122,11 @@ func isTerminal(f *os.File) bool {
 }
 
 // choice is a flag value that must be one of a few words.
-func choice(value string, words ...string) error {
+func choice(name, value string, words ...string) error {
 	for _, w := range words {
 		if value == w {
 			return nil
 		}
 	}
-	return fmt.Errorf("--output %q: want %s", value, strings.Join(words, " or "))
+	return fmt.Errorf("--%s %q: want %s", name, value, strings.Join(words, " or "))
 }

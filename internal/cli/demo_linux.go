@@ -28,7 +28,7 @@ func runDemo(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 		problem(stderr, "demo takes no arguments, not %q", fs.Arg(0))
 		return exitUsage
 	}
-	if err := choice(*output, "text", "json"); err != nil {
+	if err := choice("output", *output, "text", "json"); err != nil {
 		problem(stderr, "%v", err)
 		return exitUsage
 	}

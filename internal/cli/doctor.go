@@ -21,7 +21,7 @@ func doctor(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	if status, done := parse(fs, args, stdout); done {
 		return status
 	}
-	if err := choice(*output, "text", "json"); err != nil {
+	if err := choice("output", *output, "text", "json"); err != nil {
 		problem(stderr, "doctor: %v", err)
 		return exitUsage
 	}

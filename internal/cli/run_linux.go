@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/attempt"
+	"github.com/sallyport/sallyport/callsite"
 	"github.com/sallyport/sallyport/diagnose"
 	"github.com/sallyport/sallyport/profile"
 	"github.com/sallyport/sallyport/report"
@@ -26,6 +27,7 @@ sallyport's, as with env and timeout.`
 
 // runFlags is what run was asked for.
 type runFlags struct {
+	where                                       string
 	profile, report, output, events             string
 	withoutBind, withoutUDPBind, keepPort       bool
 	verbose, noCounterfactuals, socketInjection bool
@@ -50,6 +52,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.StringVar(&f.report, "report", "", "write the report to a `file` instead of stderr")
 	fs.StringVar(&f.output, "output", "text", "the report's format: text or json")
 	fs.StringVar(&f.events, "events", "", "write one JSON object a step to a `file`, as it happens")
+	fs.StringVar(&f.where, "where", "failed", "find the line of source of calls: failed, or off")
 	fs.BoolVar(&f.verbose, "verbose", false, "report each socket's life, also where nothing failed")
 	fs.BoolVar(&f.noCounterfactuals, "no-counterfactuals", false, "don't try failed attempts again with one thing changed")
 	fs.BoolVar(&f.socketInjection, "inject", false, "work by socket injection, as where pidfd_getfd is forbidden")
@@ -60,7 +63,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		problem(stderr, "run needs a program: sallyport run [FLAGS] -- CMD ARG...")
 		return exitUsage
 	}
-	if err := choice(f.output, "text", "json"); err != nil {
+	if err := errors.Join(choice("output", f.output, "text", "json"), choice("where", f.where, "failed", "off")); err != nil {
 		problem(stderr, "%v", err)
 		return exitUsage
 	}
@@ -97,6 +100,9 @@ func prepare(f *runFlags, argv []string, stdin io.Reader, stderr io.Writer) (*ru
 	}
 	r := &running{flags: f, argv: argv, opts: f.options(p), stderr: stderr}
 	r.opts.Path, r.opts.Args = path, argv
+	if f.where != "off" {
+		r.opts.Where = stacks()
+	}
 	if f.report != "" {
 		if r.out, err = os.OpenFile(f.report, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o666); err != nil {
 			problem(stderr, "report file: %v", err)
@@ -216,6 +222,18 @@ func (r *running) warnings(s *supervise.Supervisor, found bool) []string {
 		out = append(out, "a process confined itself with Landlock: its calls were its own from then on, and their errno was not seen")
 	}
 	return out
+}
+
+// stacks is an Options.Where: no stack where it is not known how to read one.
+func stacks() func(tid int) []attempt.Frame {
+	var reader callsite.Reader
+	return func(tid int) []attempt.Frame {
+		frames, err := reader.Stack(tid)
+		if err != nil {
+			return nil
+		}
+		return frames
+	}
 }
 
 // startFailed explains why the program did not start.

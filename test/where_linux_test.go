@@ -1,0 +1,25 @@
+package test
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestWhere looks for the line of a Go program that led to a bind, through package net, under a profile that denies it: nothing
+// leaves the machine.
+func TestWhere(t *testing.T) {
+	argv, path := mode{profile: "connect-only-landlock"}.wrap(t, build(t, "./testdata/dialer"), "127.0.0.1:9", ":0")
+	if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err == nil || !strings.Contains(string(out), "errno EACCES") {
+		t.Fatalf("%v\n%s\nwant EACCES", err, out)
+	}
+	r := readReport(t, path)
+	if len(r.Findings) != 1 || len(r.Findings[0].Where) == 0 {
+		t.Fatalf("%+v\nwant one finding, with its place", r.Findings)
+	}
+	got := r.Findings[0].Where[0]
+	if filepath.Base(got.File) != "main.go" || got.Function != "main.fetch" || !strings.Contains(got.Text, ".Dial(") || got.Line == 0 {
+		t.Errorf("%+v, want the line of main.fetch that dials", got)
+	}
+}

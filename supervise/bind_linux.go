@@ -14,26 +14,7 @@ import (
 func (w *worker) bind() {
 	fd, ptr, length := int32(w.n.Args[0]), w.n.Args[1], int(int32(w.n.Args[2]))
 	addr, bad := w.readAddr(ptr, length)
-	if bad == 0 && !addr.inet() && addr.family() != unix.AF_UNSPEC && !w.s.enforcing() {
-		w.pass()
-		return
-	}
-	errno, ok := w.open(fd)
-	switch {
-	case !ok:
-		w.unreached(addr)
-		return
-	case bad == unix.EPERM:
-		w.giveUp()
-		return
-	case errno != 0:
-		w.answer(0, errno)
-		return
-	case bad != 0:
-		w.answer(0, bad)
-		return
-	case !w.sock.inet():
-		w.pass()
+	if w.notOurs(addr, bad) || !w.openNamed(fd, addr, bad) {
 		return
 	}
 	e := w.sock.entry
@@ -49,6 +30,7 @@ func (w *worker) bind() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	w.acted = true
+	var errno unix.Errno
 	st := attempt.Step{Call: attempt.CallBind, TID: int32(w.n.PID), Address: at, At: time.Now()}
 	switch {
 	case at.IsValid() && e.elided != nil:

@@ -10,30 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// connect serves connect(2). The order of the errors is the kernel's: descriptor, address, family.
+// connect serves connect(2).
 func (w *worker) connect() {
 	fd, ptr, length := int32(w.n.Args[0]), w.n.Args[1], int(int32(w.n.Args[2]))
 	addr, bad := w.readAddr(ptr, length)
-	if bad == 0 && !addr.inet() && addr.family() != unix.AF_UNSPEC && !w.s.enforcing() {
-		w.pass() // AF_UNIX, netlink: not ours
-		return
-	}
-	errno, ok := w.open(fd)
-	switch {
-	case !ok:
-		w.unreached(addr)
-		return
-	case bad == unix.EPERM:
-		w.giveUp()
-		return
-	case errno != 0:
-		w.answer(0, errno)
-		return
-	case bad != 0:
-		w.answer(0, bad)
-		return
-	case !w.sock.inet():
-		w.pass()
+	if w.notOurs(addr, bad) || !w.openNamed(fd, addr, bad) {
 		return
 	}
 	e := w.sock.entry
@@ -66,8 +47,7 @@ func (w *worker) connect() {
 	e.mu.Lock()
 	e.peer, e.local = nil, nil
 	e.mu.Unlock()
-	errno = w.performConnect(addr)
-	w.finishConnect(st, errno)
+	w.finishConnect(st, w.performConnect(addr))
 }
 
 // performConnect connects the program's socket. A socket that waits is waited for here, in the socket's own way.

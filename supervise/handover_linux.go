@@ -78,8 +78,8 @@ func (s *Supervisor) handOn(n unotify.Notification) {
 	s.handed = append(s.handed, n)
 }
 
-// HandOver lets a keeper take over, and returns its process id. The supervisor only records from then on nothing; call
-// Close as ever. tag is given to the keeper's OnStep maker, see KeeperInit.
+// HandOver lets a keeper take over, and returns its process id. The supervisor answers no call from then on; Close is called as
+// ever. tag is given to the keeper's OnStep maker, see KeeperInit.
 func (s *Supervisor) HandOver(tag string) (int, error) {
 	s.stopWorkers()
 	st := keeperState{

@@ -32,8 +32,7 @@ const (
 func (w *worker) sendto() {
 	a := &w.n.Args
 	addr, bad := w.readAddr(a[4], int(int32(a[5])))
-	if bad == 0 && !addr.inet() && addr.family() != unix.AF_UNSPEC && !w.s.enforcing() {
-		w.pass()
+	if w.notOurs(addr, bad) {
 		return
 	}
 	if !w.openSender(int32(a[0]), int(a[3]), addr, bad) {

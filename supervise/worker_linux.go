@@ -134,6 +134,37 @@ func (w *worker) awaitOlder() bool {
 // pass lets the kernel perform the call. Only for calls that no rule has to decide.
 func (w *worker) pass() { _ = w.s.listener.Continue(w.n.ID) }
 
+// notOurs reports whether an address is of a family that leads nowhere (AF_UNIX, netlink), and passes the call then. Where a profile
+// is enforced the socket has to be looked at all the same.
+func (w *worker) notOurs(addr sockaddr, bad unix.Errno) bool {
+	if bad != 0 || addr.inet() || addr.family() == unix.AF_UNSPEC || w.s.enforcing() {
+		return false
+	}
+	w.pass()
+	return true
+}
+
+// openNamed opens the socket of a connect or bind, and reports whether it is one to look at; where it is not, it has answered. The order of
+// the errors is the kernel's: descriptor, address.
+func (w *worker) openNamed(fd int32, addr sockaddr, bad unix.Errno) bool {
+	errno, ok := w.open(fd)
+	switch {
+	case !ok:
+		w.unreached(addr)
+	case bad == unix.EPERM:
+		w.giveUp()
+	case errno != 0:
+		w.answer(0, errno)
+	case bad != 0:
+		w.answer(0, bad)
+	case !w.sock.inet():
+		w.pass()
+	default:
+		return true
+	}
+	return false
+}
+
 // giveUp is for a call whose arguments cannot be read, or whose socket cannot be reached. Where a profile is enforced it
 // fails closed; elsewhere the program goes its way unseen.
 func (w *worker) giveUp() {

@@ -23,14 +23,14 @@ func (e *explanation) advise(format string, a ...any) {
 	e.remedy = append(e.remedy, fmt.Sprintf(format, a...))
 }
 
-// where is the call stack of the step that failed.
-func (x *examined) where() []attempt.Frame {
+// where is the call stack of the step that failed. told says that it is the call that told the program, not the one that connected.
+func (x *examined) where() (frames []attempt.Frame, told bool) {
 	for i := x.Last; i >= x.First; i-- {
-		if w := x.life.Steps[i].Where; w != nil {
-			return w
+		if s := &x.life.Steps[i]; s.Where != nil {
+			return s.Where, s.Call == attempt.CallSoError
 		}
 	}
-	return nil
+	return nil, false
 }
 
 // explainers has one function a cause.
@@ -64,8 +64,9 @@ func (x *examined) finding() Finding {
 	f := Finding{
 		Cause: cause, Summary: e.summary, Attempt: x.Attempt, Outcome: x.Outcome, PID: x.pid(), FD: x.life.FD,
 		Evidence: append(x.steps(), e.evidence...), Remedy: e.remedy, Counterfactuals: x.cfs,
-		Count: 1, At: x.Begin, Rule: x.rule(), Where: x.where(),
+		Count: 1, At: x.Begin, Rule: x.rule(),
 	}
+	f.Where, f.WhereTold = x.where()
 	if x.life.Process != nil {
 		f.Process = x.life.Process.Command
 	}

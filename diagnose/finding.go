@@ -19,6 +19,7 @@ type Finding struct {
 	FD              int              // the descriptor of the socket
 	Process         []string         // the command line of the process; nil where it could not be read
 	Where           []Frame          // the lines of source that made the call, innermost first; nil where not known
+	WhereTold       bool             // Where is the call that told the program of the failure (SO_ERROR), not the one that connected
 	Rule            string           // the rule of a profile that decided it; "" where the kernel or the network did
 	Evidence        []string         // the steps and the facts that the cause was read off, in order
 	Remedy          []string         // what to do, best first

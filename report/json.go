@@ -39,6 +39,7 @@ type (
 		FD              int                  `json:"fd"`
 		Process         string               `json:"process"`
 		Where           []frameJSON          `json:"where"`
+		WhereTold       bool                 `json:"where_told"`
 		Rule            string               `json:"rule"`
 		Evidence        []string             `json:"evidence"`
 		Remedy          []string             `json:"remedy"`
@@ -121,7 +122,7 @@ func findingOf(f *diagnose.Finding) findingJSON {
 	out := findingJSON{
 		Cause: f.Cause, Summary: f.Summary, Attempt: attemptOf(f.Attempt), Outcome: f.Outcome.Kind.String(), Errno: errnoName(f.Outcome.Errno),
 		PID: f.PID, FD: f.FD, Process: diagnose.CommandLine(f.Process), Rule: f.Rule, Evidence: list(f.Evidence), Remedy: list(f.Remedy),
-		Where: []frameJSON{}, Counterfactuals: []counterfactualJSON{}, Count: max(f.Count, 1), At: timeText(f.At),
+		Where: []frameJSON{}, WhereTold: f.WhereTold, Counterfactuals: []counterfactualJSON{}, Count: max(f.Count, 1), At: timeText(f.At),
 	}
 	for _, w := range f.Where {
 		out.Where = append(out.Where, frameJSON(w))

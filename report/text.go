@@ -56,8 +56,13 @@ func (r *Run) Text(w io.Writer, o TextOptions) error {
 const shownFrames = 6
 
 // where writes the lines of source that made a call, innermost first.
-func where(p *printer, frames []diagnose.Frame) {
-	p.section("where")
+func where(p *printer, finding *diagnose.Finding) {
+	if finding.WhereTold {
+		p.section("where it learned of it")
+	} else {
+		p.section("where")
+	}
+	frames := finding.Where
 	for i, f := range frames {
 		if i == shownFrames && !p.o.Verbose {
 			p.item(fmt.Sprintf("%d more: --verbose shows them", len(frames)-shownFrames), "")
@@ -82,7 +87,7 @@ func (r *Run) finding(p *printer, f *diagnose.Finding) {
 	}
 	p.head(f.Cause, summary)
 	if len(f.Where) > 0 {
-		where(p, f.Where)
+		where(p, f)
 	}
 	p.section("what happened")
 	for _, e := range f.Evidence {

@@ -63,11 +63,24 @@ func (w *worker) performConnect(addr sockaddr) unix.Errno {
 	}
 	w.mayBlock()
 	defer w.done()
-	_, _, e := unix.Syscall(unix.SYS_CONNECT, uintptr(w.sock.fd), uintptr(p), uintptr(len(addr)))
-	if e == unix.EINTR && w.overdue(time.Now()) {
-		return unix.ETIMEDOUT
+	limit := w.sock.sendTimeout()
+	for began := time.Now(); ; {
+		_, _, e := unix.Syscall(unix.SYS_CONNECT, uintptr(w.sock.fd), uintptr(p), uintptr(len(addr)))
+		switch {
+		case e == unix.EINTR && w.overdue(time.Now()):
+			return unix.ETIMEDOUT
+		case e != unix.EINTR || !w.stray():
+			return e
+		case limit > 0 && time.Since(began) >= limit:
+			return unix.EINPROGRESS // what the kernel says when SO_SNDTIMEO has passed
+		}
 	}
-	return e
+}
+
+// stray reports whether the signal that ended a call in EINTR was for us, and not meant to let the caller out of its
+// call. Such a signal can hit any of our threads, and with SO_SNDTIMEO set not even SA_RESTART lets a connect go on (sock_intr_errno).
+func (w *worker) stray() bool {
+	return w.released.Load() == 0 && !w.s.stopping.Load() && w.s.listener.Valid(w.n.ID)
 }
 
 // finishConnect records a connect that was performed, and answers it.
@@ -95,7 +108,7 @@ func (w *worker) finishConnect(st attempt.Step, errno unix.Errno) {
 	case errno == 0 && w.sock.borrowed != nil && w.sock.protocol.Stream():
 		w.sock.borrowed.letGo() // connected: there is nothing left that we do for it
 	}
-	if errno == unix.EINTR && w.sock.sendTimeout() {
+	if errno == unix.EINTR && w.sock.sendTimeout() > 0 {
 		// With SO_SNDTIMEO the kernel never restarts a connect, socket(7) and sock_intr_errno: the next
 		// call is the program's own.
 		w.s.undelivered.keepErrno(w, errno)
@@ -117,18 +130,21 @@ func (w *worker) letWait(st attempt.Step) {
 	switch {
 	case !w.s.enforcing():
 		w.pass()
-	case signalState(w.released.Load()) == ownSignal && !w.sock.sendTimeout():
+	case signalState(w.released.Load()) == ownSignal && w.sock.sendTimeout() == 0:
 		w.answer(0, errRestart)
 	default:
 		w.answer(0, unix.EINTR)
 	}
 }
 
-// sendTimeout reports whether the socket has SO_SNDTIMEO set.
-func (k *socket) sendTimeout() bool {
+// sendTimeout is the socket's SO_SNDTIMEO, 0 where it waits for ever.
+func (k *socket) sendTimeout() time.Duration {
 	var tv unix.Timeval
 	b := unsafe.Slice((*byte)(unsafe.Pointer(&tv)), unsafe.Sizeof(tv))
-	return getsockopt(k.fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, b) == 0 && (tv.Sec != 0 || tv.Usec != 0)
+	if getsockopt(k.fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, b) != 0 {
+		return 0
+	}
+	return time.Duration(tv.Nano())
 }
 
 // boundBefore is the source of a socket whose bind was not seen: one that it came with.

@@ -109,8 +109,8 @@ func (w *worker) send(m *message) (sent int64, errno unix.Errno, ok bool) {
 		w.s.handOn(w.n)
 		return 0, 0, false
 	}
-	if errno == unix.EINTR && w.released.Load() != 0 && !w.s.enforcing() {
-		w.pass() // nothing was sent: the program waits itself
+	if errno == unix.EINTR && w.released.Load() != 0 && !w.s.enforcing() && m.call != attempt.CallSendmmsg {
+		w.pass() // nothing was sent (of a row, messages before it might have been): the program waits itself
 		return 0, 0, false
 	}
 record:
@@ -153,7 +153,12 @@ func (w *worker) performSend(m *message) (int64, unix.Errno) {
 	}
 	if waits && (w.sock.protocol.Stream() || errno == unix.EAGAIN) {
 		w.mayBlock()
-		n, _, errno = unix.Syscall(unix.SYS_SENDMSG, uintptr(w.sock.fd), uintptr(unsafe.Pointer(&h)), flags)
+		for {
+			n, _, errno = unix.Syscall(unix.SYS_SENDMSG, uintptr(w.sock.fd), uintptr(unsafe.Pointer(&h)), flags)
+			if errno != unix.EINTR || w.overdue(time.Now()) || !w.stray() {
+				break
+			}
+		}
 		if errno == unix.EINTR && w.overdue(time.Now()) {
 			errno = unix.ETIMEDOUT
 		}

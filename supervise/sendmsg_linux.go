@@ -46,8 +46,7 @@ func (w *worker) sendmsg() {
 	}
 	flags := int(int32(w.n.Args[2]))
 	addr, bad := w.headerName(h[:])
-	if bad == 0 && !unnamed(h[:]) && !addr.inet() && addr.family() != unix.AF_UNSPEC && !w.s.enforcing() {
-		w.pass()
+	if w.notOurs(addr, bad) {
 		return
 	}
 	if !w.openSender(int32(w.n.Args[0]), flags, addr, bad) {

@@ -13,7 +13,7 @@ import (
 // A worker is a thread that receives notifications and answers them, one at a time. A call that may block is
 // performed by the worker that received it, in its own thread, as the program would: with the socket's own blocking
 // mode and timeouts. Before it does so it sees to it that another worker waits for what comes next, so
-// that a blackholed destination delays nobody. Supervisor.serve starts a worker's goroutine; it ends when the last
+// that a blackholed destination delays nobody. Supervisor.startWorker starts a worker's goroutine; it ends when the last
 // process under the filter has, when the supervisor stops, or when there are workers to spare.
 type worker struct {
 	s       *Supervisor

@@ -30,8 +30,21 @@ type examined struct {
 	options Options
 }
 
+// refiners name a more telling cause than the errno alone does, in this order; "" leaves it to the next.
+var refiners = []func(*examined) string{}
+
 // cause names the cause.
 func (x *examined) cause() string {
+	for _, refine := range refiners {
+		if c := refine(x); c != "" {
+			return c
+		}
+	}
+	return x.plainCause()
+}
+
+// plainCause names the cause by the call, its errno and the counterfactuals.
+func (x *examined) plainCause() string {
 	if x.Call == attempt.CallBind {
 		return x.bindCause()
 	}

@@ -66,3 +66,12 @@ func HTTPServer(h *Host, under ...string) *Server {
 	h.AwaitListen(s, PortHTTP)
 	return s
 }
+
+// HTTPServer4 is HTTPServer on IPv4 alone.
+func HTTPServer4(h *Host, under ...string) *Server {
+	h.t.Helper()
+	NeedFile(h.t, "/usr/bin/python3", "python3")
+	s := h.serve(under, "/usr/bin/python3", "-u", "-m", "http.server", "-b", "0.0.0.0", "-d", tempDir(h.t), fmt.Sprint(PortHTTP))
+	h.AwaitListen(s, PortHTTP)
+	return s
+}

@@ -18,7 +18,7 @@ type debugFields struct{ interpreter, thread, frame, code int }
 
 var debugVersions = map[pythonVersion]debugFields{
 	0x030d: {interpreter: 6, thread: 19, frame: 28, code: 34},
-	0x030e: {interpreter: 6, thread: 22, frame: 31, code: 39}, // from the header; not tried with a real 3.14
+	0x030e: {interpreter: 6, thread: 22, frame: 31, code: 39}, // tried with Debian's 3.14.10
 }
 
 // parseDebugOffsets reads _Py_DebugOffsets, debugOffsetsSize bytes of it.

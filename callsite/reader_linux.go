@@ -53,6 +53,7 @@ func (r *Reader) Stack(tid int) ([]attempt.Frame, error) {
 		return nil, err
 	}
 	r.addText(p, frames)
+	markStandard(frames)
 	return frames, nil
 }
 

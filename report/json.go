@@ -51,6 +51,7 @@ type (
 		File     string `json:"file"`
 		Line     int    `json:"line"`
 		Function string `json:"function"`
+		Standard bool   `json:"standard"`
 		Text     string `json:"text"`
 	}
 	counterfactualJSON struct {

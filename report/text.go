@@ -52,33 +52,6 @@ func (r *Run) Text(w io.Writer, o TextOptions) error {
 	return err
 }
 
-// shownFrames is how many frames of a stack are shown without Verbose: the call, and who called for it.
-const shownFrames = 6
-
-// where writes the lines of source that made a call, innermost first.
-func where(p *printer, finding *diagnose.Finding) {
-	if finding.WhereTold {
-		p.section("where it learned of it")
-	} else {
-		p.section("where")
-	}
-	frames := finding.Where
-	for i, f := range frames {
-		if i == shownFrames && !p.o.Verbose {
-			p.item(fmt.Sprintf("%d more: --verbose shows them", len(frames)-shownFrames), "")
-			return
-		}
-		at := fmt.Sprintf("%s:%d", f.File, f.Line)
-		if f.Function != "" {
-			at += " in " + f.Function
-		}
-		p.item(at, "")
-		if f.Text != "" {
-			p.item(strings.TrimSpace(f.Text), "  ")
-		}
-	}
-}
-
 // finding writes one finding: the answer, what happened, what was tried, what to do.
 func (r *Run) finding(p *printer, f *diagnose.Finding) {
 	summary := f.Summary

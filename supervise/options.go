@@ -19,6 +19,9 @@ type Options struct {
 	OnStep func(*attempt.Life, *attempt.Step)
 	// Where, if not nil, is asked for the call stack of a thread whose call failed, before it gets the answer.
 	Where func(tid int) []attempt.Frame
+	// WherePending, if not nil, is asked the same of a connect that is left in progress: what ends it may come without the
+	// thread. Most such connects succeed, so it should take no longer than they do.
+	WherePending func(tid int) []attempt.Frame
 	// OnFailed is called with a copy of the life when one of its attempts has failed.
 	OnFailed func(*attempt.Life, attempt.Result)
 

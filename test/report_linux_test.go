@@ -23,10 +23,13 @@ type finding struct {
 	Outcome string
 	Errno   string
 	Remedy  []string
-	Where   []struct {
-		File, Function, Text string
-		Line                 int
-	}
+	Where   []frame
+}
+
+type frame struct {
+	File, Function, Text string
+	Line                 int
+	Standard             bool
 }
 
 func readReport(t testing.TB, path string) report {

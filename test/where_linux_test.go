@@ -3,8 +3,11 @@ package test
 import (
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sallyport/sallyport/internal/testhost"
 )
 
 // TestWhere looks for the line of a Go program that led to a bind, through package net, under a profile that denies it: nothing
@@ -21,5 +24,24 @@ func TestWhere(t *testing.T) {
 	got := r.Findings[0].Where[0]
 	if filepath.Base(got.File) != "main.go" || got.Function != "main.fetch" || !strings.Contains(got.Text, ".Dial(") || got.Line == 0 {
 		t.Errorf("%+v, want the line of main.fetch that dials", got)
+	}
+}
+
+// TestWherePending looks for the lines of a Python program whose connects are left in progress: their end comes elsewhere.
+func TestWherePending(t *testing.T) {
+	p := testhost.NewPair(t)
+	p.Server.Wall()
+	testhost.NeedFile(t, "/usr/bin/python3", "python3")
+	argv, path := mode{}.wrap(t, "/usr/bin/python3", testdata(t, "pending.py"), server4)
+	p.Client.Run(clientTimeout, "", argv...)
+	r := readReport(t, path)
+	if len(r.Findings) != 2 {
+		t.Fatalf("%+v\nwant two findings", r.Findings)
+	}
+	for i, want := range []string{"await asyncio.open_connection(", "urllib.request.urlopen("} {
+		frames := slices.DeleteFunc(slices.Clone(r.Findings[i].Where), func(f frame) bool { return f.Standard })
+		if len(frames) == 0 || filepath.Base(frames[0].File) != "pending.py" || !strings.Contains(frames[0].Text, want) {
+			t.Errorf("%+v\nwant first of pending.py: %s", frames, want)
+		}
 	}
 }

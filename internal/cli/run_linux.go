@@ -102,6 +102,7 @@ func prepare(f *runFlags, argv []string, stdin io.Reader, stderr io.Writer) (*ru
 	r.opts.Path, r.opts.Args = path, argv
 	if f.where != "off" {
 		r.opts.Where = stacks()
+		r.opts.WherePending = r.opts.Where
 	}
 	if f.report != "" {
 		if r.out, err = os.OpenFile(f.report, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o666); err != nil {

@@ -68,15 +68,25 @@ func where(p *printer, finding *diagnose.Finding) {
 			p.item(fmt.Sprintf("%d more: --verbose shows them", len(frames)-shownFrames), "")
 			return
 		}
-		at := fmt.Sprintf("%s:%d", f.File, f.Line)
-		if f.Function != "" {
-			at += " in " + f.Function
-		}
-		p.item(at, "")
+		p.item(place(f), "")
 		if f.Text != "" {
 			p.item(strings.TrimSpace(f.Text), "  ")
 		}
 	}
+}
+
+// place is a frame in one line. Java and stripped programs may have functions of no known file or line.
+func place(f diagnose.Frame) string {
+	switch {
+	case f.File == "":
+		return f.Function
+	case f.Line > 0:
+		f.File += fmt.Sprintf(":%d", f.Line)
+	}
+	if f.Function != "" {
+		return f.File + " in " + f.Function
+	}
+	return f.File
 }
 
 // finding writes one finding: the answer, what happened, what was tried, what to do.

@@ -23,14 +23,22 @@ func (e *explanation) advise(format string, a ...any) {
 	e.remedy = append(e.remedy, fmt.Sprintf(format, a...))
 }
 
-// where is the call stack of the step that failed. told says that it is the call that told the program, not the one that connected.
+// where is the call stack of the step that failed, or that began what failed. told says that it is the call that told the
+// program, for want of the one that connected.
 func (x *examined) where() (frames []attempt.Frame, told bool) {
 	for i := x.Last; i >= x.First; i-- {
-		if s := &x.life.Steps[i]; s.Where != nil {
-			return s.Where, s.Call == attempt.CallSoError
+		s := &x.life.Steps[i]
+		if s.Where == nil || s.Errno == 0 { // one that succeeded has a stack where all were asked for
+			continue
+		}
+		if s.Call != attempt.CallSoError {
+			return s.Where, false
+		}
+		if frames == nil {
+			frames, told = s.Where, true
 		}
 	}
-	return nil, false
+	return frames, told
 }
 
 // explainers has one function a cause.

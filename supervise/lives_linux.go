@@ -111,9 +111,7 @@ const maxSteps = 256
 // record adds a step to a life and tells who asked to be told. The entry's lock is held.
 func (s *Supervisor) record(e *entry, st attempt.Step) {
 	l := &e.life
-	if s.opts.Where != nil && st.Errno != 0 && st.How != attempt.Inferred && mayEnd(&st) && s.located.once(l.Process) {
-		st.Where = s.opts.Where(int(st.TID))
-	}
+	s.locate(l, &st)
 	if n := len(l.Steps); n > 0 && alike(&l.Steps[n-1], &st) {
 		last := &l.Steps[n-1]
 		last.Count = max(last.Count, 1) + 1
@@ -166,31 +164,4 @@ func familyOf(domain int) attempt.Family {
 		return attempt.IPv6
 	}
 	return 0
-}
-
-// located counts the stacks that were taken of each process: what fails a thousand times fails in few places, and a stack
-// takes longer than the call.
-type located struct {
-	mu    sync.Mutex
-	taken map[*attempt.Process]int
-}
-
-// Limits of the stacks that are taken.
-const (
-	stacksPerProcess = 32
-	locatedProcesses = 1024
-)
-
-// once reports whether one more stack of a process may be taken.
-func (c *located) once(p *attempt.Process) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.taken == nil {
-		c.taken = map[*attempt.Process]int{}
-	}
-	if n, known := c.taken[p]; n >= stacksPerProcess || !known && len(c.taken) >= locatedProcesses {
-		return false
-	}
-	c.taken[p]++
-	return true
 }

@@ -19,6 +19,8 @@ type Options struct {
 	OnStep func(*attempt.Life, *attempt.Step)
 	// Where, if not nil, is asked for the call stack of a thread whose call failed, before it gets the answer.
 	Where func(tid int) []attempt.Frame
+	// WhereAll asks Where of every bind and connect, also those that succeed.
+	WhereAll bool
 	// OnFailed is called with a copy of the life when one of its attempts has failed.
 	OnFailed func(*attempt.Life, attempt.Result)
 

@@ -27,6 +27,7 @@ type finding struct {
 		File, Function, Text string
 		Line                 int
 	}
+	WhereTold bool `json:"where_told"`
 }
 
 func readReport(t testing.TB, path string) report {

@@ -5,9 +5,12 @@
 // process_vm_readv(2) (or /proc/PID/mem), and what its runtime keeps there is followed. Reading needs the rights that
 // ptrace(2) would need (PTRACE_MODE_ATTACH), which a parent has over a child of its own that dropped no rights.
 //
-// Understood are CPython 2.7 and 3.6 to 3.14, without free threading, and programs that Go 1.20 or later built for
-// amd64. Of Python, frames of C functions and of the import system are left out; of Go, what lies between the system
-// call and the first function that is not the runtime's or package net's. Linux only.
+// Understood are CPython 2.7 and 3.6 to 3.14, without free threading, programs that Go 1.20 or later built for amd64,
+// and Java on HotSpot, the machine of OpenJDK, on amd64: tried with JDK 17 and 25; others from 11 on are where they keep
+// compiled code as either does, or run none. Of Python, frames of C functions and of the import system are left out; of
+// Go, what lies between the system call and the first function that is not the runtime's or package net's; of Java, the
+// same of the JDK's packages, and what it makes for lambdas. Java's files are named by package, as they lie below their
+// root. Linux only.
 //
 // Other threads of the process may run on meanwhile, so what is read is never trusted: every loop, count and string
 // has a bound, and a runtime that does not look as expected gives [ErrUnknown] rather than a guess. The text of a line

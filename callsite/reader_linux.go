@@ -71,6 +71,8 @@ func (r *Reader) runtime(p *process, mem *memory) (unwinder, error) {
 		rt = python
 	} else if program, goErr := r.findGo(p, modules); goErr == nil {
 		rt = program
+	} else if java, javaErr := r.findJVM(p, modules); javaErr == nil {
+		rt = java
 	} else {
 		return nil, err
 	}

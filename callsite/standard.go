@@ -13,6 +13,8 @@ func markStandard(frames []attempt.Frame) {
 	for i := range frames {
 		f := &frames[i]
 		switch {
+		case strings.HasSuffix(f.File, ".java") || f.File == "":
+			f.Standard = ofJDK(f.Function)
 		case strings.HasSuffix(f.File, ".go"):
 			f.Standard = standardGo(f.Function)
 		case strings.HasSuffix(f.File, ".py") || strings.HasPrefix(f.File, "<frozen "):
@@ -58,4 +60,14 @@ func standardGo(function string) bool {
 		return false
 	}
 	return slices.Contains(goRoots, root)
+}
+
+// ofJDK reports whether a method, "java.net.Socket.connect", is of the JDK.
+func ofJDK(function string) bool {
+	for _, prefix := range []string{"java.", "javax.", "jdk.", "sun.", "com.sun."} {
+		if strings.HasPrefix(function, prefix) {
+			return true
+		}
+	}
+	return false
 }

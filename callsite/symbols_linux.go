@@ -9,12 +9,13 @@ import (
 
 // symbols is what is looked for in an ELF file. Addresses are the file's own.
 type symbols struct {
-	bias0 uint64            // address of the file's first byte, once loaded without bias
-	addr  map[string]uint64 // of the names in wanted
+	machine elf.Machine
+	bias0   uint64            // address of the file's first byte, once loaded without bias
+	addr    map[string]uint64 // of the names in wanted
 }
 
-// wanted are the symbols that lead to Python's state. CPython exports all but interp_head, which is static.
-var wanted = []string{"_PyRuntime", "Py_Version", "PyCode_Type", "PyInterpreterState_Head", "interp_head"}
+// wanted are the symbols that lead to Python's state, and Java's. CPython exports all but interp_head, which is static.
+var wanted = append([]string{"_PyRuntime", "Py_Version", "PyCode_Type", "PyInterpreterState_Head", "interp_head"}, jvmSymbols...)
 
 // symbolsOf are the symbols of the module's file, read once for each file.
 func (r *Reader) symbolsOf(p *process, m module) (*symbols, error) {
@@ -47,7 +48,7 @@ func readSymbols(f *os.File) (*symbols, error) {
 	if file.Class != elf.ELFCLASS64 {
 		return nil, fmt.Errorf("a %v file, expected 64 bit", file.Class)
 	}
-	s := &symbols{addr: make(map[string]uint64)}
+	s := &symbols{machine: file.Machine, addr: make(map[string]uint64)}
 	if s.bias0, err = loadAddress(file); err != nil {
 		return nil, err
 	}

@@ -23,16 +23,18 @@ func (e *explanation) advise(format string, a ...any) {
 	e.remedy = append(e.remedy, fmt.Sprintf(format, a...))
 }
 
-// where is the call stack of the step that failed. told says that it is the call that told the program, not the one that connected;
-// the latter's stack is preferred, where it was taken.
+// where is the call stack of the step that failed, or that began what failed. told says that it is the call that told the
+// program, for want of the one that connected.
 func (x *examined) where() (frames []attempt.Frame, told bool) {
 	for i := x.Last; i >= x.First; i-- {
 		s := &x.life.Steps[i]
-		switch {
-		case s.Where == nil:
-		case s.Call != attempt.CallSoError:
+		if s.Where == nil || s.Errno == 0 { // one that succeeded has a stack where all were asked for
+			continue
+		}
+		if s.Call != attempt.CallSoError {
 			return s.Where, false
-		case frames == nil:
+		}
+		if frames == nil {
 			frames, told = s.Where, true
 		}
 	}

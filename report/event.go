@@ -66,7 +66,31 @@ func appendStep(b []byte, s *attempt.Step) []byte {
 	b = append(b, `,"at":"`...)
 	b = s.At.AppendFormat(b, time.RFC3339Nano)
 	b = append(b, `","took":`...)
-	return strconv.AppendFloat(b, s.Took.Seconds(), 'f', -1, 64)
+	b = strconv.AppendFloat(b, s.Took.Seconds(), 'f', -1, 64)
+	if len(s.Where) > 0 {
+		b = append(b, `,"where":`...)
+		b = appendFrames(b, s.Where)
+	}
+	return b
+}
+
+// appendFrames appends a call stack as findings have it.
+func appendFrames(b []byte, frames []attempt.Frame) []byte {
+	for i, f := range frames {
+		b = append(b, "[,"[min(i, 1)])
+		b = append(b, `{"file":`...)
+		b = appendString(b, f.File)
+		b = append(b, `,"line":`...)
+		b = strconv.AppendInt(b, int64(f.Line), 10)
+		b = append(b, `,"function":`...)
+		b = appendString(b, f.Function)
+		b = append(b, `,"standard":`...)
+		b = strconv.AppendBool(b, f.Standard)
+		b = append(b, `,"text":`...)
+		b = appendString(b, f.Text)
+		b = append(b, '}')
+	}
+	return append(b, ']')
 }
 
 // appendAddress appends "192.0.2.1:80", or nothing. A zone is an interface's name, which the kernel

@@ -132,6 +132,9 @@ func (r *Run) lives(p *printer) {
 		p.head("", fmt.Sprintf("%v socket, fd %d of %s", l.Protocol, l.FD, who))
 		for i := range l.Steps {
 			p.item(l.Steps[i].String(), "")
+			if at := l.Steps[i].Where; len(at) > 0 {
+				p.item("at "+place(&at[0]), "  ")
+			}
 		}
 	}
 	if r.LivesDropped > 0 {

@@ -42,8 +42,11 @@ func where(p *printer, finding *diagnose.Finding) {
 	}
 }
 
-// place is "connection.py:60 in Factory.connect".
+// place is "connection.py:60 in Factory.connect". Java and stripped programs may have functions of no known file or line.
 func place(f *attempt.Frame) string {
+	if f.File == "" {
+		return f.Function
+	}
 	at := f.File
 	if f.Line > 0 {
 		at += fmt.Sprintf(":%d", f.Line)

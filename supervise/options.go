@@ -17,11 +17,11 @@ type Options struct {
 	// OnStep is called for each step of each life, before the program gets the answer; the
 	// supervisor's goroutines call it, one at a time for one life. It must not keep the pointers.
 	OnStep func(*attempt.Life, *attempt.Step)
-	// Where, if not nil, is asked for the call stack of a thread whose call failed, before it gets the answer.
+	// Where, if not nil, is asked for the call stack of a thread whose call failed, or left a connect in progress, before it gets the
+	// answer.
 	Where func(tid int) []attempt.Frame
-	// WherePending, if not nil, is asked the same of a connect that is left in progress: what ends it may come without the
-	// thread. Most such connects succeed, so it should take no longer than they do.
-	WherePending func(tid int) []attempt.Frame
+	// WhereAll asks Where of every bind and connect, also those that succeed.
+	WhereAll bool
 	// OnFailed is called with a copy of the life when one of its attempts has failed.
 	OnFailed func(*attempt.Life, attempt.Result)
 

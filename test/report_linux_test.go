@@ -17,13 +17,14 @@ type report struct {
 }
 
 type finding struct {
-	Cause   string
-	Summary string
-	Attempt struct{ Protocol, Source, Destination string }
-	Outcome string
-	Errno   string
-	Remedy  []string
-	Where   []frame
+	Cause     string
+	Summary   string
+	Attempt   struct{ Protocol, Source, Destination string }
+	Outcome   string
+	Errno     string
+	Remedy    []string
+	Where     []frame
+	WhereTold bool `json:"where_told"`
 }
 
 type frame struct {

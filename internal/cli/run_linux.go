@@ -52,7 +52,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.StringVar(&f.report, "report", "", "write the report to a `file` instead of stderr")
 	fs.StringVar(&f.output, "output", "text", "the report's format: text or json")
 	fs.StringVar(&f.events, "events", "", "write one JSON object a step to a `file`, as it happens")
-	fs.StringVar(&f.where, "where", "failed", "find the line of source of calls: failed, or off")
+	fs.StringVar(&f.where, "where", "failed", "find the line of source of calls: `failed`, all (every bind and connect), or off")
 	fs.BoolVar(&f.verbose, "verbose", false, "report each socket's life, also where nothing failed")
 	fs.BoolVar(&f.noCounterfactuals, "no-counterfactuals", false, "don't try failed attempts again with one thing changed")
 	fs.BoolVar(&f.socketInjection, "inject", false, "work by socket injection, as where pidfd_getfd is forbidden")
@@ -63,7 +63,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		problem(stderr, "run needs a program: sallyport run [FLAGS] -- CMD ARG...")
 		return exitUsage
 	}
-	if err := errors.Join(choice("output", f.output, "text", "json"), choice("where", f.where, "failed", "off")); err != nil {
+	if err := errors.Join(choice("output", f.output, "text", "json"), choice("where", f.where, "failed", "all", "off")); err != nil {
 		problem(stderr, "%v", err)
 		return exitUsage
 	}
@@ -101,8 +101,7 @@ func prepare(f *runFlags, argv []string, stdin io.Reader, stderr io.Writer) (*ru
 	r := &running{flags: f, argv: argv, opts: f.options(p), stderr: stderr}
 	r.opts.Path, r.opts.Args = path, argv
 	if f.where != "off" {
-		r.opts.Where = stacks()
-		r.opts.WherePending = r.opts.Where
+		r.opts.Where, r.opts.WhereAll = stacks(), f.where == "all"
 	}
 	if f.report != "" {
 		if r.out, err = os.OpenFile(f.report, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o666); err != nil {

@@ -191,7 +191,7 @@ func (x *examined) explainCertain(e *explanation, who Denier) {
 		if d.landlocked {
 			e.saw("the program, or one that started it, has confined itself by Landlock: landlock_restrict_self(2) was called in this run")
 		} else {
-			e.saw("Landlock is what is left: it denies TCP binds with EACCES and leaves UDP alone, and no eBPF program, SELinux or AppArmor is in force here; "+
+			e.saw("Landlock is what is left: it denies TCP binds with EACCES and leaves UDP alone, and no eBPF program, SELinux or AppArmor is in force here; " +
 				"sallyport runs inside the same sandbox: that of a systemd unit, of a container, or of a program that confined itself and then started it")
 		}
 		e.advise("or have the sandbox allow it: a Landlock rule for port %d with LANDLOCK_ACCESS_NET_BIND_TCP; port 0 needs a rule of its own, landlock(7)", x.Source.Addr.Port())

@@ -45,6 +45,8 @@ var explainers = map[string]func(*examined, *explanation){
 	Refused:             explainRefused,
 	TimedOut:            explainTimedOut,
 	Unreachable:         explainUnreachable,
+	PortExhausted:       explainPortExhausted,
+	BindExhaustsPorts:   explainBindExhausts,
 	UnknownCause:        explainUnknown,
 }
 

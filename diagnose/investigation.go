@@ -61,6 +61,7 @@ type experiment struct {
 	cap  Answer   // the process had CAP_NET_BIND_SERVICE
 
 	denial denial
+	ports  portUse
 }
 
 // New begins an investigation. A nil t makes no counterfactuals. facts, usually ReadFacts, is called at
@@ -98,6 +99,9 @@ func (v *Investigation) Failed(l *attempt.Life, r attempt.Result) {
 	}
 	e := &experiment{done: make(chan struct{})}
 	v.tried[r.Attempt] = e
+	if wantsPorts(r) {
+		e.ports = readPorts(pid, r)
+	}
 	v.running.Add(1)
 	go func() {
 		defer v.running.Done()

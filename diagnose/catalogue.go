@@ -10,7 +10,7 @@ import (
 
 // order is the catalogue as it is listed: the bind side, then the way out.
 var order = []string{
-	BindDenied, BindPrivilegedPort, BindAddressNotLocal, BindAddressInUse, BindLoopbackSource,
+	BindDenied, BindPrivilegedPort, BindAddressNotLocal, BindAddressInUse, BindLoopbackSource, BindExhaustsPorts, PortExhausted,
 	FamilyMismatch, ConnectDenied, Refused, TimedOut, Unreachable, UnknownCause,
 }
 

@@ -18,6 +18,8 @@ const (
 	Refused             = "refused"
 	TimedOut            = "timed-out"
 	Unreachable         = "unreachable"
+	PortExhausted       = "port-exhausted"
+	BindExhaustsPorts   = "bind-exhausts-ports"
 	UnknownCause        = "unknown"
 )
 
@@ -31,7 +33,9 @@ type examined struct {
 }
 
 // refiners name a more telling cause than the errno alone does, in this order; "" leaves it to the next.
-var refiners = []func(*examined) string{}
+var refiners = []func(*examined) string{
+	exhaustedPorts,
+}
 
 // cause names the cause.
 func (x *examined) cause() string {

@@ -53,6 +53,8 @@ var explainers = map[string]func(*examined, *explanation){
 	Refused:             explainRefused,
 	TimedOut:            explainTimedOut,
 	Unreachable:         explainUnreachable,
+	PortExhausted:       explainPortExhausted,
+	BindExhaustsPorts:   explainBindExhausts,
 	UnknownCause:        explainUnknown,
 }
 
@@ -73,6 +75,7 @@ func (x *examined) finding() Finding {
 		Cause: cause, Summary: e.summary, Attempt: x.Attempt, Outcome: x.Outcome, PID: x.pid(), FD: x.life.FD,
 		Evidence: append(x.steps(), e.evidence...), Remedy: e.remedy, Counterfactuals: x.cfs,
 		Count: 1, At: x.Begin, Rule: x.rule(),
+		DeniedBy: x.deniedBy(),
 	}
 	f.Where, f.WhereTold = x.where()
 	if x.life.Process != nil {

@@ -23,14 +23,15 @@ func (x *examined) stopped(e *explanation) {
 }
 
 func explainBindDenied(x *examined, e *explanation) {
-	e.summary = fmt.Sprintf("%s may not bind %s to %s: %s", x.who(), x.socket(), x.from(), x.errno())
+	e.summary = fmt.Sprintf("%s may not bind %s to %s: %s", x.who(), x.socket(), x.from(), x.errno()) + x.byWhom()
 	if x.Protocol.Stream() && x.Source.Addr.Port() == 0 {
 		e.summary += "; a client needs no bind"
 	}
 	x.stopped(e)
 	x.adviseNoBind(e, "a socket that is not bound needs no permission to be")
+	x.explainDenier(e)
 	switch {
-	case x.Decided:
+	case x.Decided || x.denial.tried:
 	case x.facts.SELinux == "enforcing":
 		e.saw("SELinux is enforcing here, sallyport's context is %s", x.facts.Context)
 		e.advise("ask SELinux whether it denied this: `ausearch -m avc -ts recent` as root; it would be node_bind or name_bind")

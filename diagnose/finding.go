@@ -20,6 +20,7 @@ type Finding struct {
 	Process         []string         // the command line of the process; nil where it could not be read
 	Where           []Frame          // the lines of source that made the call, innermost first; nil where not known
 	WhereTold       bool             // Where is the call that told the program of the failure (SO_ERROR), not the one that connected
+	DeniedBy        Denier           // who denied it; "" where nobody did, or it is not certain
 	Rule            string           // the rule of a profile that decided it; "" where the kernel or the network did
 	Evidence        []string         // the steps and the facts that the cause was read off, in order
 	Remedy          []string         // what to do, best first

@@ -59,6 +59,9 @@ type experiment struct {
 	cfs  []Counterfactual
 	left []string // what could not be tried, in words
 	cap  Answer   // the process had CAP_NET_BIND_SERVICE
+
+	denial denial
+	ports  portUse
 }
 
 // New begins an investigation. A nil t makes no counterfactuals. facts, usually ReadFacts, is called at
@@ -96,6 +99,9 @@ func (v *Investigation) Failed(l *attempt.Life, r attempt.Result) {
 	}
 	e := &experiment{done: make(chan struct{})}
 	v.tried[r.Attempt] = e
+	if wantsPorts(r) {
+		e.ports = readPorts(pid, r)
+	}
 	v.running.Add(1)
 	go func() {
 		defer v.running.Done()
@@ -103,6 +109,7 @@ func (v *Investigation) Failed(l *attempt.Life, r attempt.Result) {
 		if r.Call == attempt.CallBind && r.Source.Addr.Port() != 0 {
 			e.cap = v.capOf(pid) // at once: the process may be about to end
 		}
+		e.denial = v.lookAtDenial(pid, r)
 		v.experiment(e, pid, r)
 	}()
 }

@@ -40,6 +40,7 @@ type (
 		Process         string               `json:"process"`
 		Where           []frameJSON          `json:"where"`
 		WhereTold       bool                 `json:"where_told"`
+		DeniedBy        string               `json:"denied_by"`
 		Rule            string               `json:"rule"`
 		Evidence        []string             `json:"evidence"`
 		Remedy          []string             `json:"remedy"`
@@ -122,7 +123,7 @@ func (r *Run) JSON(w io.Writer) error {
 func findingOf(f *diagnose.Finding) findingJSON {
 	out := findingJSON{
 		Cause: f.Cause, Summary: f.Summary, Attempt: attemptOf(f.Attempt), Outcome: f.Outcome.Kind.String(), Errno: errnoName(f.Outcome.Errno),
-		PID: f.PID, FD: f.FD, Process: diagnose.CommandLine(f.Process), Rule: f.Rule, Evidence: list(f.Evidence), Remedy: list(f.Remedy),
+		PID: f.PID, FD: f.FD, Process: diagnose.CommandLine(f.Process), DeniedBy: string(f.DeniedBy), Rule: f.Rule, Evidence: list(f.Evidence), Remedy: list(f.Remedy),
 		Where: []frameJSON{}, WhereTold: f.WhereTold, Counterfactuals: []counterfactualJSON{}, Count: max(f.Count, 1), At: timeText(f.At),
 	}
 	for _, w := range f.Where {

@@ -121,6 +121,7 @@ func (w *worker) letGo(call attempt.Call, to netip.AddrPort) {
 	case call == attempt.CallConnect && w.sock.protocol.Stream():
 		w.s.watch.addUnseen(w, st.At)
 	case call == attempt.CallBind && to.IsValid():
+		w.noteDomain()
 		w.s.watch.addBind(w, to, st.At)
 	}
 	w.pass()

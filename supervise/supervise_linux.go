@@ -26,6 +26,7 @@ type Supervisor struct {
 	label           string // our own label
 
 	confined   atomic.Bool // a process of the program has confined itself by Landlock
+	landlocked landlocked
 	stopping   atomic.Bool
 	lastCaller atomic.Int32 // the thread that called last
 	othersAt   atomic.Int64 // when it was another than before, in Unix nanoseconds

@@ -105,8 +105,7 @@ func (w *worker) serve() {
 	case unix.SYS_SOCKET:
 		w.socket()
 	case unix.SYS_LANDLOCK_RESTRICT_SELF:
-		w.s.confined.Store(true)
-		w.pass()
+		w.restrictSelf()
 	default:
 		w.pass()
 	}

@@ -78,7 +78,7 @@ func TestWhereJava(t *testing.T) {
 			told  bool     // the stack is of the call that learned of it
 		}{
 			{name: "socket", how: "socket", where: "failed"},
-			{name: "timeout", how: "timeout", where: "failed", told: true},
+			{name: "timeout", how: "timeout", where: "failed"},
 			{name: "timeout, where all", how: "timeout", where: "all"},
 			{name: "channel", how: "channel", where: "failed"},
 			{name: "bind", how: "bind", where: "failed"},

@@ -1,0 +1,165 @@
+package diagnose
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// bindAttachTypes are where eBPF programs that decide about binds are attached, enum bpf_attach_type in <linux/bpf.h>.
+var bindAttachTypes = []uint32{
+	unix.BPF_CGROUP_INET4_BIND, unix.BPF_CGROUP_INET6_BIND, unix.BPF_CGROUP_INET4_POST_BIND, unix.BPF_CGROUP_INET6_POST_BIND,
+}
+
+// bindPrograms asks which eBPF programs decide about the binds of a process's cgroup, its ancestors' included, which takes CAP_NET_ADMIN;
+// elsewhere tells that the process is in another cgroup than we.
+func bindPrograms(pid int) (p cgroupPrograms, elsewhere bool) {
+	theirs, ok := cgroupPath(read("/proc/" + strconv.Itoa(pid) + "/cgroup"))
+	if !ok {
+		return p, false
+	}
+	ours, _ := cgroupPath(read("/proc/self/cgroup"))
+	elsewhere = theirs != ours
+	root, within := cgroup2Mount(read("/proc/self/mountinfo"))
+	rel, err := filepath.Rel(within, theirs)
+	if root == "" || err != nil || strings.HasPrefix(rel, "..") {
+		return p, elsewhere
+	}
+	p.cgroup = filepath.Join(root, rel)
+	ids, known := attachedPrograms(p.cgroup, unix.BPF_F_QUERY_EFFECTIVE)
+	if !known {
+		return p, elsewhere
+	}
+	lsm, known := lsmPrograms()
+	p.known, p.lsm = known, lsm
+	for _, id := range ids {
+		p.attached = append(p.attached, attachedText(programName(id), id, attachedTo(p.cgroup, root, id)))
+	}
+	return p, elsewhere
+}
+
+// cgroupPath is the cgroup v2 of a process, out of /proc/PID/cgroup: the line "0::/path", cgroups(7).
+func cgroupPath(file string) (string, bool) {
+	for line := range strings.Lines(file) {
+		if path, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
+			return path, true
+		}
+	}
+	return "", false
+}
+
+// cgroup2Mount is where the cgroup v2 hierarchy is mounted, and which part of it, out of /proc/self/mountinfo, proc_pid_mountinfo(5).
+func cgroup2Mount(mountinfo string) (mount, within string) {
+	for line := range strings.Lines(mountinfo) {
+		before, after, ok := strings.Cut(line, " - ")
+		f := strings.Fields(before)
+		if ok && len(f) >= 5 && strings.HasPrefix(after, "cgroup2 ") {
+			return f[4], f[3]
+		}
+	}
+	return "", ""
+}
+
+// attachedTo is the cgroup that a program in force for dir is attached to: dir itself, or one above it.
+func attachedTo(dir, root string, id uint32) string {
+	for at := dir; strings.HasPrefix(at, root); at = filepath.Dir(at) {
+		if ids, ok := attachedPrograms(at, 0); ok && slices.Contains(ids, id) {
+			return at
+		}
+		if at == root {
+			break
+		}
+	}
+	return "a cgroup above " + root
+}
+
+// queryAttr is the part of union bpf_attr that BPF_PROG_QUERY uses, <linux/bpf.h>.
+type queryAttr struct {
+	targetFD, attachType, queryFlags, attachFlags uint32
+	progIDs                                       uint64
+	progCount, _                                  uint32
+	progAttachFlags                               uint64
+}
+
+// maxPrograms is how many programs one place of one cgroup can have: BPF_CGROUP_MAX_PROGS.
+const maxPrograms = 64
+
+// attachedPrograms lists the programs for binds of one cgroup. ok is false where the kernel does not tell.
+func attachedPrograms(dir string, flags uint32) (ids []uint32, ok bool) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, false
+	}
+	defer f.Close()
+	for _, typ := range bindAttachTypes {
+		var buf [maxPrograms]uint32
+		attr := queryAttr{
+			targetFD: uint32(f.Fd()), attachType: typ, queryFlags: flags,
+			progIDs: uint64(uintptr(unsafe.Pointer(&buf))), progCount: maxPrograms,
+		}
+		_, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_QUERY, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr))
+		if errno != 0 {
+			return nil, false
+		}
+		for _, id := range buf[:min(attr.progCount, maxPrograms)] {
+			if !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids, true
+}
+
+// programInfo is the beginning of struct bpf_prog_info, <linux/bpf.h>.
+type programInfo struct {
+	typ, id                 uint32
+	tag                     [8]byte
+	jitedLen, xlatedLen     uint32
+	jited, xlated, loadTime uint64
+	createdByUID, mapCount  uint32
+	mapIDs                  uint64
+	name                    [16]byte
+}
+
+// readProgram is what the kernel tells of a program; it takes CAP_SYS_ADMIN.
+func readProgram(id uint32) (programInfo, bool) {
+	var info programInfo
+	byID := struct{ id, next, flags uint32 }{id: id}
+	fd, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_GET_FD_BY_ID, uintptr(unsafe.Pointer(&byID)), unsafe.Sizeof(byID))
+	if errno != 0 {
+		return info, false
+	}
+	defer unix.Close(int(fd))
+	attr := struct {
+		fd, length uint32
+		info       uint64
+	}{uint32(fd), uint32(unsafe.Sizeof(info)), uint64(uintptr(unsafe.Pointer(&info)))}
+	_, _, errno = unix.Syscall(unix.SYS_BPF, unix.BPF_OBJ_GET_INFO_BY_FD, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr))
+	return info, errno == 0
+}
+
+func programName(id uint32) string {
+	info, _ := readProgram(id)
+	name, _, _ := strings.Cut(string(info.name[:]), "\x00")
+	return name
+}
+
+// lsmPrograms counts the programs of the security hooks that are loaded. Which hook each is for is not asked.
+func lsmPrograms() (n int, ok bool) {
+	next := struct{ id, next, flags uint32 }{}
+	for {
+		_, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_GET_NEXT_ID, uintptr(unsafe.Pointer(&next)), unsafe.Sizeof(next))
+		if errno != 0 {
+			return n, errno == unix.ENOENT
+		}
+		if info, ok := readProgram(next.next); ok && info.typ == unix.BPF_PROG_TYPE_LSM {
+			n++
+		}
+		next.id = next.next
+	}
+}

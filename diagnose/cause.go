@@ -19,6 +19,11 @@ const (
 	TimedOut            = "timed-out"
 	Unreachable         = "unreachable"
 	UnknownCause        = "unknown"
+	DeniedByRoute       = "denied-by-route"
+	BroadcastDenied     = "broadcast-denied"
+	NoIPv4              = "no-ipv4"
+	NoIPv6              = "no-ipv6"
+	NoRoute             = "no-route"
 )
 
 // examined is a failed attempt with all that there is to judge it by.
@@ -31,7 +36,9 @@ type examined struct {
 }
 
 // refiners name a more telling cause than the errno alone does, in this order; "" leaves it to the next.
-var refiners = []func(*examined) string{}
+var refiners = []func(*examined) string{
+	routeCause,
+}
 
 // cause names the cause.
 func (x *examined) cause() string {

@@ -10,8 +10,24 @@ import (
 
 // order is the catalogue as it is listed: the bind side, then the way out.
 var order = []string{
-	BindDenied, BindPrivilegedPort, BindAddressNotLocal, BindAddressInUse, BindLoopbackSource, BindExhaustsPorts, PortExhausted,
-	FamilyMismatch, ConnectDenied, Refused, TimedOut, Unreachable, UnknownCause,
+	BindDenied,
+	BindPrivilegedPort,
+	BindAddressNotLocal,
+	BindAddressInUse,
+	BindLoopbackSource,
+	BindExhaustsPorts,
+	PortExhausted,
+	FamilyMismatch,
+	DeniedByRoute,
+	BroadcastDenied,
+	ConnectDenied,
+	Refused,
+	TimedOut,
+	NoRoute,
+	NoIPv4,
+	NoIPv6,
+	Unreachable,
+	UnknownCause,
 }
 
 // Cause is an entry of the catalogue.

@@ -21,6 +21,11 @@ const (
 	PortExhausted       = "port-exhausted"
 	BindExhaustsPorts   = "bind-exhausts-ports"
 	UnknownCause        = "unknown"
+	DeniedByRoute       = "denied-by-route"
+	BroadcastDenied     = "broadcast-denied"
+	NoIPv4              = "no-ipv4"
+	NoIPv6              = "no-ipv6"
+	NoRoute             = "no-route"
 )
 
 // examined is a failed attempt with all that there is to judge it by.
@@ -35,6 +40,7 @@ type examined struct {
 // refiners name a more telling cause than the errno alone does, in this order; "" leaves it to the next.
 var refiners = []func(*examined) string{
 	exhaustedPorts,
+	routeCause,
 }
 
 // cause names the cause.

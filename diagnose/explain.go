@@ -56,6 +56,11 @@ var explainers = map[string]func(*examined, *explanation){
 	PortExhausted:       explainPortExhausted,
 	BindExhaustsPorts:   explainBindExhausts,
 	UnknownCause:        explainUnknown,
+	DeniedByRoute:       explainDeniedByRoute,
+	BroadcastDenied:     explainBroadcast,
+	NoIPv4:              explainNoFamily,
+	NoIPv6:              explainNoFamily,
+	NoRoute:             explainNoRoute,
 }
 
 // finding is the finding that a failed attempt comes to.

@@ -62,6 +62,7 @@ type experiment struct {
 
 	denial denial
 	ports  portUse
+	here   here // what this machine itself does with it
 }
 
 // New begins an investigation. A nil t makes no counterfactuals. facts, usually ReadFacts, is called at
@@ -103,25 +104,28 @@ func (v *Investigation) Failed(l *attempt.Life, r attempt.Result) {
 		e.ports = readPorts(pid, r)
 	}
 	v.running.Add(1)
+	from := standpointOf(pid)
 	go func() {
 		defer v.running.Done()
 		defer close(e.done)
+		defer from.close()
 		if r.Call == attempt.CallBind && r.Source.Addr.Port() != 0 {
 			e.cap = v.capOf(pid) // at once: the process may be about to end
 		}
 		e.denial = v.lookAtDenial(pid, r)
-		v.experiment(e, pid, r)
+		v.experiment(e, pid, r, from)
 	}()
 }
 
 // experiment makes the counterfactuals of a failed attempt, all at the same time.
-func (v *Investigation) experiment(e *experiment, pid int, r attempt.Result) {
+func (v *Investigation) experiment(e *experiment, pid int, r attempt.Result, from *standpoint) {
 	if v.trier == nil || v.options.NoCounterfactuals {
 		return
 	}
 	trials := trials(r, v.facts())
 	cfs, errs := make([]Counterfactual, len(trials)), make([]error, len(trials))
 	var wg sync.WaitGroup
+	wg.Go(func() { e.here = from.look(v.ctx, r) })
 	for i, t := range trials {
 		wg.Go(func() { cfs[i], errs[i] = v.try(v.ctx, pid, t) })
 	}

@@ -1,0 +1,18 @@
+//go:build !linux
+
+package diagnose
+
+import (
+	"context"
+
+	"github.com/sallyport/sallyport/attempt"
+)
+
+// standpoint is only taken where programs can be run.
+type standpoint struct{}
+
+func standpointOf(int) *standpoint { return nil }
+
+func (*standpoint) close() {}
+
+func (*standpoint) look(context.Context, attempt.Result) here { return here{} }

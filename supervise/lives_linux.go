@@ -21,6 +21,8 @@ type entry struct {
 	local  sockaddr       // what getsockname answers instead of the truth, nil: the truth
 	peer   sockaddr       // what getpeername answers instead of the truth, nil: the truth
 
+	resolver netip.AddrPort // the DNS server that it leads to; not valid: none
+
 	failed bool // one of its attempts failed: never forgotten for want of room
 }
 
@@ -111,6 +113,7 @@ const maxSteps = 256
 // record adds a step to a life and tells who asked to be told. The entry's lock is held.
 func (s *Supervisor) record(e *entry, st attempt.Step) {
 	l := &e.life
+	s.names.see(e, &st)
 	if s.opts.Where != nil && st.Errno != 0 && st.How != attempt.Inferred && mayEnd(&st) && s.located.once(l.Process) {
 		st.Where = s.opts.Where(int(st.TID))
 	}

@@ -74,6 +74,7 @@ type Step struct {
 	Result  int64          // the return value when it succeeded: 0, or the bytes sent
 	Count   int            // how often it was made, alike and in a row; 0 and 1 both mean once
 	Address netip.AddrPort // the address it named; not valid where it named none
+	Name    string         // the DNS name behind Address when it was made; "" where not known
 	At      time.Time      // when it was made (the first of Count)
 	Took    time.Duration  // how long until it was answered (the last of Count)
 	Rule    string         // for Decided: the rule in words, "openshift-v2-gear, bind rule 1"
@@ -149,7 +150,7 @@ func (l *Life) Attempts() []Result {
 			}
 		case s.Call == CallConnect || s.Call.Send():
 			r := Result{
-				Attempt: Attempt{Protocol: l.Protocol, Destination: s.Address},
+				Attempt: Attempt{Protocol: l.Protocol, Destination: s.Address, Name: s.Name},
 				Outcome: OutcomeOf(s.Errno), Begin: s.At, End: end, First: i, Last: i, Call: s.Call,
 				Decided: s.How == Decided,
 			}

@@ -6,7 +6,7 @@ import (
 )
 
 // filter is what the program's calls are trapped by. As little as can be: close, dup, fork, fcntl, execve, read and
-// write never are, and a call that cannot name an address is told by its registers.
+// write never are, but for reads of the sizes that resolvers read (lookupRules), and a call that cannot name an address is told by its registers.
 func (s *Supervisor) filter() unotify.Filter {
 	named := []unotify.Condition{{Arg: 4, Value: 0, Not: true}} // sendto with an address
 	f := unotify.Filter{Rules: []unotify.Rule{
@@ -26,6 +26,7 @@ func (s *Supervisor) filter() unotify.Filter {
 		// A program that confines itself further: its calls must be its own from then on.
 		{Syscall: unix.SYS_LANDLOCK_RESTRICT_SELF, Action: unotify.Notify},
 	}}
+	f.Rules = append(f.Rules, lookupRules(s.opts.Path)...)
 	if s.fakesNames() {
 		f.Rules = append(f.Rules,
 			unotify.Rule{Syscall: unix.SYS_GETSOCKNAME, Action: unotify.Notify},

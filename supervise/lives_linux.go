@@ -22,6 +22,8 @@ type entry struct {
 	local  sockaddr       // what getsockname answers instead of the truth, nil: the truth
 	peer   sockaddr       // what getpeername answers instead of the truth, nil: the truth
 
+	resolver netip.AddrPort // the DNS server that it leads to; not valid: none
+
 	failed bool // one of its attempts failed: never forgotten for want of room
 }
 
@@ -112,6 +114,7 @@ const maxSteps = 256
 // record adds a step to a life and tells who asked to be told. The entry's lock is held.
 func (s *Supervisor) record(e *entry, st attempt.Step) {
 	l := &e.life
+	s.names.see(e, &st)
 	s.locate(l, &st)
 	if n := len(l.Steps); n > 0 && alike(&l.Steps[n-1], &st) {
 		last := &l.Steps[n-1]

@@ -123,6 +123,9 @@ record:
 			w.s.watch.add(w, st.At)
 		}
 	}
+	if errno == 0 {
+		w.noteQuery(m.data)
+	}
 	return sent, errno, true
 }
 

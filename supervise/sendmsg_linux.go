@@ -41,6 +41,7 @@ func (w *worker) sendmsg() {
 		return
 	}
 	if unnamed(h[:]) && !w.s.enforcing() {
+		w.noteQueries(h[:], sizeofMsghdr)
 		w.pass() // the data path
 		return
 	}
@@ -83,6 +84,7 @@ func (w *worker) sendmmsg() {
 		named = named || !unnamed(hs[i*sizeofMmsghdr:])
 	}
 	if !named && !w.s.enforcing() {
+		w.noteQueries(hs, sizeofMmsghdr)
 		w.pass()
 		return
 	}

@@ -37,6 +37,7 @@ type Supervisor struct {
 	workers    workers
 
 	lives       lives
+	names       names
 	located     located
 	undelivered undelivered
 	watch       watch
@@ -101,7 +102,7 @@ func (s *Supervisor) Start() error {
 func (s *Supervisor) watchOver(l *unotify.Listener, first []unotify.Notification) error {
 	s.listener = l
 	l.SyncWakeUp() // only a matter of speed
-	s.watch.s, s.minder.s = s, s
+	s.watch.s, s.minder.s, s.names.s = s, s, s
 	var err error
 	if s.parkfd, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_SEMAPHORE); err != nil {
 		return err

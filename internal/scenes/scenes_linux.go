@@ -37,6 +37,7 @@ func All() []Scene {
 		deniers,
 		ports,
 		routed,
+		lookups,
 	)
 }
 

@@ -1,0 +1,62 @@
+package testhost
+
+import (
+	"fmt"
+	"testing"
+)
+
+// PortDNS is where Unbound listens, by UDP and TCP.
+const PortDNS = 53
+
+// Names that Unbound answers for.
+const (
+	NameServer  = "irc.example.test"   // the server's own addresses
+	NameAlias   = "alias.example.test" // a CNAME of NameServer
+	NameMissing = "no.example.test"    // NXDOMAIN, as all else in example.test
+	NameNoData  = "mail.example.test"  // has an MX record, and no address
+	NameBroken  = "www.broken.test"    // SERVFAIL: its own servers can't be reached
+	NameForeign = "www.elsewhere.test" // REFUSED
+	NameLong    = "long.example.test"  // 300 addresses, the last the server's: too long for a datagram
+	NameWild    = "sub.wild.test"      // as every name below wild.test: the server's second address
+)
+
+// Unbound starts Debian's unbound as a resolver.
+func Unbound(h *Host, under ...string) *Server {
+	h.t.Helper()
+	bin := Need(h.t, "unbound", "unbound")
+	dir := tempDir(h.t)
+	lines := []string{
+		"server:",
+		`  chroot: ""`, `  username: ""`, "  directory: " + dir, `  pidfile: ""`, "  use-syslog: no", "  do-daemonize: no",
+		"  num-threads: 1", "  module-config: iterator", "  interface: 0.0.0.0", "  interface: ::0", "  access-control: 0.0.0.0/0 allow",
+		"  access-control: ::/0 allow", "  do-not-query-localhost: no",
+		`  local-zone: "elsewhere.test." refuse`,
+		`  local-zone: "example.test." static`,
+		`  local-zone: "wild.test." redirect`,
+		fmt.Sprintf(`  local-data: "wild.test. A %v"`, h.V4[1]),
+		fmt.Sprintf(`  local-data: "%s. A %v"`, NameServer, h.V4[0]),
+		fmt.Sprintf(`  local-data: "%s. AAAA %v"`, NameServer, h.V6[0]),
+		fmt.Sprintf(`  local-data: "%s. CNAME %s."`, NameAlias, NameServer),
+		fmt.Sprintf(`  local-data: "%s. MX 10 %s."`, NameNoData, NameServer),
+		// What nothing is known about has no such name, at once.
+		`  local-zone: "." static`, `  local-data: ". SOA a.test. b.test. 1 1 1 1 1"`, `  local-zone: "broken.test." transparent`,
+		fmt.Sprintf(`  local-data: "%s. A %v"`, NameLong, h.V4[0]),
+	}
+	for i := range 299 {
+		lines = append(lines, fmt.Sprintf(`  local-data: "%s. A 198.18.%d.%d"`, NameLong, i/256, i%256))
+	}
+	lines = append(lines, "forward-zone:", `  name: "broken.test."`, "  forward-addr: 127.0.0.1@9")
+	s := h.serve(under, bin, "-d", "-p", "-c", writeFile(h.t, dir, "unbound.conf", 0o644, lines...))
+	h.AwaitListen(s, PortDNS)
+	return s
+}
+
+// WithResolver is a command line to put before a program's, for it to see these lines as its /etc/resolv.conf.
+func WithResolver(t testing.TB, lines ...string) []string {
+	t.Helper()
+	path := writeFile(t, tempDir(t), "resolv.conf", 0o644, lines...)
+	return []string{
+		Need(t, "unshare", "util-linux"), "--mount", "--propagation", "private", "sh", "-c",
+		`mount --bind "$0" /etc/resolv.conf && exec "$@"`, path,
+	}
+}

@@ -1,0 +1,148 @@
+package supervise
+
+import (
+	"debug/elf"
+	"io"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sallyport/sallyport/attempt"
+)
+
+// etcLimit bounds what is read of a file in /etc.
+const etcLimit = 256 << 10
+
+// readEtc reads a file as a process sees it. It may be anything there, a pipe too: only a regular file is read.
+func readEtc(pid int, name string) ([]byte, os.FileInfo) {
+	path := "/proc/" + strconv.Itoa(pid) + "/root/etc/" + name
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return nil, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, etcLimit))
+	if err != nil {
+		return nil, nil
+	}
+	return b, info
+}
+
+// resolver is a process's resolv.conf, read when it first asks. The lock is held.
+func (n *names) resolver(p *attempt.Process) *attempt.Resolver {
+	if p == nil {
+		return nil
+	}
+	r, known := n.resolvers[p]
+	if known {
+		return r
+	}
+	if b, info := readEtc(p.PID, "resolv.conf"); info != nil {
+		r = parseResolver(string(b))
+	}
+	if n.resolvers == nil || len(n.resolvers) >= maxResolvers {
+		n.resolvers = map[*attempt.Process]*attempt.Resolver{}
+	}
+	n.resolvers[p] = r
+	return r
+}
+
+// parseResolver reads resolv.conf(5). Of domain and search the last one counts.
+func parseResolver(text string) *attempt.Resolver {
+	r := &attempt.Resolver{Ndots: 1}
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 || strings.HasPrefix(fields[0], "#") || strings.HasPrefix(fields[0], ";") {
+			continue
+		}
+		switch fields[0] {
+		case "nameserver":
+			if a, err := netip.ParseAddr(fields[1]); err == nil {
+				r.Servers = append(r.Servers, a)
+			}
+		case "domain", "search":
+			r.Search = nil
+			for _, d := range fields[1:] {
+				if d = strings.ToLower(strings.Trim(d, ".")); d != "" {
+					r.Search = append(r.Search, d)
+				}
+			}
+		case "options":
+			for _, o := range fields[1:] {
+				if v, ok := strings.CutPrefix(o, "ndots:"); ok {
+					if d, err := strconv.Atoi(v); err == nil && d >= 0 {
+						r.Ndots = min(d, 15) // RES_MAXNDOTS
+					}
+				}
+			}
+		}
+	}
+	return r
+}
+
+// hostsCache is one process's /etc/hosts, hosts(5). The names' lock guards it.
+type hostsCache struct {
+	info   os.FileInfo
+	looked time.Time
+	pid    int
+	names  map[netip.Addr]string
+}
+
+// hostsFresh is how long a file that was looked at is taken for unchanged.
+const hostsFresh = 100 * time.Millisecond
+
+// name is the first name that the file has for an address, but for those of the machine itself.
+func (c *hostsCache) name(pid int, addr netip.Addr) string {
+	if c.pid == pid && time.Since(c.looked) < hostsFresh {
+		return c.names[addr]
+	}
+	info, err := os.Stat("/proc/" + strconv.Itoa(pid) + "/root/etc/hosts")
+	c.pid, c.looked = pid, time.Now()
+	if err == nil && c.info != nil && os.SameFile(info, c.info) && info.ModTime().Equal(c.info.ModTime()) && info.Size() == c.info.Size() {
+		return c.names[addr]
+	}
+	b, info := readEtc(pid, "hosts")
+	c.info, c.names = info, parseHosts(string(b))
+	return c.names[addr]
+}
+
+func parseHosts(text string) map[netip.Addr]string {
+	out := map[netip.Addr]string{}
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(line, "#")
+		fields := strings.Fields(line)
+		if len(fields) < 2 {
+			continue
+		}
+		addr, err := netip.ParseAddr(fields[0])
+		if err != nil || addr.IsLoopback() || out[addr.Unmap()] != "" || slices.Contains(fields[1:], "localhost") {
+			continue
+		}
+		out[addr.Unmap()] = fields[1]
+	}
+	return out
+}
+
+// ownResolver reports whether a program may bring musl's resolver: it is linked to musl, or to nothing.
+func ownResolver(path string) bool {
+	f, err := elf.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	for _, p := range f.Progs {
+		if p.Type != elf.PT_INTERP || p.Filesz > 4096 {
+			continue
+		}
+		b, err := io.ReadAll(p.Open())
+		return err == nil && strings.Contains(string(b), "ld-musl")
+	}
+	return f.Section(".go.buildinfo") == nil // Go's programs have a resolver of their own
+}

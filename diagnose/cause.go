@@ -19,6 +19,9 @@ const (
 	TimedOut            = "timed-out"
 	Unreachable         = "unreachable"
 	UnknownCause        = "unknown"
+	PortFiltered        = "port-filtered"
+	HostDown            = "host-down"
+	RejectedOnTheWay    = "rejected-on-the-way"
 )
 
 // examined is a failed attempt with all that there is to judge it by.
@@ -31,7 +34,9 @@ type examined struct {
 }
 
 // refiners name a more telling cause than the errno alone does, in this order; "" leaves it to the next.
-var refiners = []func(*examined) string{}
+var refiners = []func(*examined) string{
+	refinePath,
+}
 
 // cause names the cause.
 func (x *examined) cause() string {

@@ -46,6 +46,9 @@ var explainers = map[string]func(*examined, *explanation){
 	TimedOut:            explainTimedOut,
 	Unreachable:         explainUnreachable,
 	UnknownCause:        explainUnknown,
+	PortFiltered:        explainPortFiltered,
+	HostDown:            explainHostDown,
+	RejectedOnTheWay:    explainRejectedOnTheWay,
 }
 
 // finding is the finding that a failed attempt comes to.

@@ -51,6 +51,7 @@ type Investigation struct {
 	mu     sync.Mutex
 	closed bool
 	tried  map[attempt.Attempt]*experiment
+	paths  paths
 }
 
 // experiment is all that was tried for one distinct failed attempt.
@@ -59,6 +60,7 @@ type experiment struct {
 	cfs  []Counterfactual
 	left []string // what could not be tried, in words
 	cap  Answer   // the process had CAP_NET_BIND_SERVICE
+	path path     // what was seen of the way there
 }
 
 // New begins an investigation. A nil t makes no counterfactuals. facts, usually ReadFacts, is called at
@@ -115,6 +117,7 @@ func (v *Investigation) experiment(e *experiment, pid int, r attempt.Result) {
 	trials := trials(r, v.facts())
 	cfs, errs := make([]Counterfactual, len(trials)), make([]error, len(trials))
 	var wg sync.WaitGroup
+	wg.Go(func() { e.path = v.lookAtPath(pid, r) })
 	for i, t := range trials {
 		wg.Go(func() { cfs[i], errs[i] = v.try(v.ctx, pid, t) })
 	}

@@ -12,7 +12,7 @@ import (
 var order = []string{
 	BindDenied, BindPrivilegedPort, BindAddressNotLocal, BindAddressInUse, BindLoopbackSource,
 	FamilyMismatch, ConnectDenied, Refused, TimedOut, Unreachable,
-	RejectedOnTheWay, PortFiltered, HostDown,
+	RejectedOnTheWay, PortFiltered, HostDown, MTUBlackHole, ConnectionStalled,
 	UnknownCause,
 }
 

@@ -22,6 +22,8 @@ const (
 	PortFiltered        = "port-filtered"
 	HostDown            = "host-down"
 	RejectedOnTheWay    = "rejected-on-the-way"
+	MTUBlackHole        = "mtu-black-hole"
+	ConnectionStalled   = "connection-stalled"
 )
 
 // examined is a failed attempt with all that there is to judge it by.
@@ -35,6 +37,7 @@ type examined struct {
 
 // refiners name a more telling cause than the errno alone does, in this order; "" leaves it to the next.
 var refiners = []func(*examined) string{
+	refineStall,
 	refinePath,
 }
 

@@ -49,6 +49,8 @@ var explainers = map[string]func(*examined, *explanation){
 	PortFiltered:        explainPortFiltered,
 	HostDown:            explainHostDown,
 	RejectedOnTheWay:    explainRejectedOnTheWay,
+	MTUBlackHole:        explainBlackHole,
+	ConnectionStalled:   explainStalled,
 }
 
 // finding is the finding that a failed attempt comes to.

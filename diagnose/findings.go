@@ -36,6 +36,7 @@ func (v *Investigation) Findings(ctx context.Context, lives []*attempt.Life) ([]
 		x.knownOpen(ctx, v)
 		folded.finding(m, x.finding())
 	}
+	v.stalls(ctx, rec, &folded)
 	return folded.findings, folded.notes
 }
 

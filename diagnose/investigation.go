@@ -3,6 +3,7 @@ package diagnose
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -52,6 +53,7 @@ type Investigation struct {
 	closed bool
 	tried  map[attempt.Attempt]*experiment
 	paths  paths
+	sizes  map[netip.AddrPort]*sizes // of stalled connections, by destination
 }
 
 // experiment is all that was tried for one distinct failed attempt.
@@ -61,6 +63,8 @@ type experiment struct {
 	left []string // what could not be tried, in words
 	cap  Answer   // the process had CAP_NET_BIND_SERVICE
 	path path     // what was seen of the way there
+
+	sizes *sizes // of packets to the other end of a stalled connection; nil: none was sent
 }
 
 // New begins an investigation. A nil t makes no counterfactuals. facts, usually ReadFacts, is called at

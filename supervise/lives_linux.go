@@ -21,6 +21,8 @@ type entry struct {
 	local  sockaddr       // what getsockname answers instead of the truth, nil: the truth
 	peer   sockaddr       // what getpeername answers instead of the truth, nil: the truth
 
+	sampled *sampled // nil: never due
+
 	failed bool // one of its attempts failed: never forgotten for want of room
 }
 

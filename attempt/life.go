@@ -97,6 +97,7 @@ type Life struct {
 	Family   Family
 	Local    netip.AddrPort // its own address once it was seen to have one
 	Steps    []Step
+	Traffic  *Traffic // of a TCP connection that lasted; nil where it was not sampled
 }
 
 // Result is one attempt out of a life, and how it ended.

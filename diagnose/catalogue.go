@@ -27,6 +27,11 @@ var order = []string{
 	NoIPv4,
 	NoIPv6,
 	Unreachable,
+	RejectedOnTheWay,
+	PortFiltered,
+	HostDown,
+	MTUBlackHole,
+	ConnectionStalled,
 	UnknownCause,
 }
 

@@ -26,6 +26,11 @@ const (
 	NoIPv4              = "no-ipv4"
 	NoIPv6              = "no-ipv6"
 	NoRoute             = "no-route"
+	PortFiltered        = "port-filtered"
+	HostDown            = "host-down"
+	RejectedOnTheWay    = "rejected-on-the-way"
+	MTUBlackHole        = "mtu-black-hole"
+	ConnectionStalled   = "connection-stalled"
 )
 
 // examined is a failed attempt with all that there is to judge it by.
@@ -41,6 +46,8 @@ type examined struct {
 var refiners = []func(*examined) string{
 	exhaustedPorts,
 	routeCause,
+	refineStall,
+	refinePath,
 }
 
 // cause names the cause.

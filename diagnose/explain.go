@@ -61,6 +61,11 @@ var explainers = map[string]func(*examined, *explanation){
 	NoIPv4:              explainNoFamily,
 	NoIPv6:              explainNoFamily,
 	NoRoute:             explainNoRoute,
+	PortFiltered:        explainPortFiltered,
+	HostDown:            explainHostDown,
+	RejectedOnTheWay:    explainRejectedOnTheWay,
+	MTUBlackHole:        explainBlackHole,
+	ConnectionStalled:   explainStalled,
 }
 
 // finding is the finding that a failed attempt comes to.

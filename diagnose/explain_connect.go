@@ -34,6 +34,7 @@ func explainConnectDenied(x *examined, e *explanation) {
 	default:
 		e.saw("EACCES at a connect comes from this machine: a prohibit route, Landlock, SELinux, or a broadcast address without SO_BROADCAST")
 	}
+	x.sawSender(e)
 	e.advise("ask the kernel for the route: `ip route get %v`; \"prohibit\" or permission denied there settles it", addr.Unmap())
 	if x.facts.SELinux == "enforcing" {
 		e.advise("ask SELinux: `ausearch -m avc -ts recent` as root; it would be name_connect")
@@ -55,6 +56,7 @@ func explainRefused(x *examined, e *explanation) {
 	}
 	e.summary += x.noBindHelps()
 	x.openPort(e)
+	x.sawSender(e)
 	switch {
 	case x.again(attempt.Connected):
 		e.advise("let the program wait for the server, or try again: this was a matter of time")
@@ -94,6 +96,9 @@ func explainTimedOut(x *examined, e *explanation) {
 		e.saw("silence means that a packet filter drops, the host is down, or the answer can't find its way back")
 	}
 	x.openPort(e)
+	x.sawPorts(e)
+	x.sawRouters(e)
+	x.sawGateway(e)
 	x.adviseProxy(e)
 	x.adviseNetwork(e)
 	if !x.Decided {
@@ -135,6 +140,8 @@ func explainUnreachable(x *examined, e *explanation) {
 	}
 	e.summary += x.noBindHelps()
 	x.openPort(e)
+	x.sawSender(e)
+	x.sawGateway(e)
 	x.adviseProxy(e)
 	if !x.Decided {
 		e.advise("ask the kernel for the route: `ip route get %v`", addr)

@@ -36,6 +36,7 @@ func (v *Investigation) Findings(ctx context.Context, lives []*attempt.Life) ([]
 		x.knownOpen(ctx, v)
 		folded.finding(m, x.finding())
 	}
+	v.stalls(ctx, rec, &folded)
 	return folded.findings, folded.notes
 }
 
@@ -65,7 +66,7 @@ func (x *examined) knownOpen(ctx context.Context, v *Investigation) {
 		return
 	}
 	a := attempt.Attempt{Protocol: o.Protocol, Destination: o.Destination, Name: o.Name}
-	if c, err := v.try(ctx, x.pid(), trial{change: "to " + o.Destination.String() + ", which was open in this run", attempt: a}); err == nil {
+	if c, err := v.try(ctx, x.pid(), trial{change: changeOpenPort(o), attempt: a}); err == nil {
 		e := *x.experiment
 		e.cfs = append(slices.Clone(e.cfs), c)
 		x.experiment = &e

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -51,6 +52,8 @@ type Investigation struct {
 	mu     sync.Mutex
 	closed bool
 	tried  map[attempt.Attempt]*experiment
+	paths  paths
+	sizes  map[netip.AddrPort]*sizes // of stalled connections, by destination
 }
 
 // experiment is all that was tried for one distinct failed attempt.
@@ -63,6 +66,9 @@ type experiment struct {
 	denial denial
 	ports  portUse
 	here   here // what this machine itself does with it
+	path   path // what was seen of the way there
+
+	sizes *sizes // of packets to the other end of a stalled connection; nil: none was sent
 }
 
 // New begins an investigation. A nil t makes no counterfactuals. facts, usually ReadFacts, is called at
@@ -126,6 +132,7 @@ func (v *Investigation) experiment(e *experiment, pid int, r attempt.Result, fro
 	cfs, errs := make([]Counterfactual, len(trials)), make([]error, len(trials))
 	var wg sync.WaitGroup
 	wg.Go(func() { e.here = from.look(v.ctx, r) })
+	wg.Go(func() { e.path = v.lookAtPath(pid, r) })
 	for i, t := range trials {
 		wg.Go(func() { cfs[i], errs[i] = v.try(v.ctx, pid, t) })
 	}

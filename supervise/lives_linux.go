@@ -23,6 +23,7 @@ type entry struct {
 	peer   sockaddr       // what getpeername answers instead of the truth, nil: the truth
 
 	resolver netip.AddrPort // the DNS server that it leads to; not valid: none
+	sampled  *sampled       // nil: never due
 
 	failed bool // one of its attempts failed: never forgotten for want of room
 }

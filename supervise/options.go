@@ -25,6 +25,9 @@ type Options struct {
 	// OnFailed is called with a copy of the life when one of its attempts has failed.
 	OnFailed func(*attempt.Life, attempt.Result)
 
+	// OnStalled, if not nil, is called with a copy of the life when one of its connections has stalled. TCP connections are sampled then.
+	OnStalled func(*attempt.Life)
+
 	MaxLives int  // how many lives are remembered; 0: 16,384
 	Locals   bool // record each connected socket's own address
 	Inject   bool // work by socket injection even where pidfd_getfd(2) is to be had

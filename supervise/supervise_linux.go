@@ -42,6 +42,7 @@ type Supervisor struct {
 	undelivered undelivered
 	watch       watch
 	minder      minder
+	sampler     sampler
 	sinks       sinks
 	held        heldTable
 
@@ -111,6 +112,9 @@ func (s *Supervisor) watchOver(l *unotify.Listener, first []unotify.Notification
 		return err
 	}
 	s.minder.start()
+	if s.sampler.s = s; s.opts.OnStalled != nil {
+		s.sampler.start()
+	}
 	for _, n := range first {
 		s.startWorker(&n)
 	}
@@ -193,6 +197,7 @@ func (s *Supervisor) Confined() bool { return s.confined.Load() }
 // Lives is a copy of what was recorded, oldest first, and how many lives were forgotten for want of room.
 func (s *Supervisor) Lives() ([]*attempt.Life, int) {
 	s.watch.mind(time.Now(), true)
+	s.sampler.end()
 	entries := s.lives.all()
 	out := make([]*attempt.Life, 0, len(entries))
 	for _, e := range entries {
@@ -209,6 +214,7 @@ func (s *Supervisor) Lives() ([]*attempt.Life, int) {
 // HandOver has been called.
 func (s *Supervisor) Close() {
 	s.stopWorkers()
+	s.sampler.end()
 	close(s.minder.stop)
 	<-s.minder.done
 	s.watch.stop()

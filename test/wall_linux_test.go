@@ -22,7 +22,7 @@ func TestWall(t *testing.T) {
 		cause  string
 		cause6 string
 	}{
-		{name: "dropped", port: testhost.PortDropped, errno: "ETIMEDOUT", cause: "timed-out"},
+		{name: "dropped", port: testhost.PortDropped, errno: "ETIMEDOUT", cause: "port-filtered"},
 		{name: "reset", port: testhost.PortReset, errno: "ECONNREFUSED", cause: "refused"},
 		{name: "nobody-listens", port: 9, errno: "ECONNREFUSED", cause: "refused"},
 		{name: "port-unreachable", port: testhost.PortUnreachable, errno: "ECONNREFUSED", cause: "refused"},

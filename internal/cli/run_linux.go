@@ -125,6 +125,7 @@ func prepare(f *runFlags, argv []string, stdin io.Reader, stderr io.Writer) (*ru
 func (r *running) run() int {
 	var investigation *diagnose.Investigation
 	r.opts.OnFailed = func(l *attempt.Life, res attempt.Result) { investigation.Failed(l, res) }
+	r.opts.OnStalled = func(l *attempt.Life) { investigation.Stalled(l) }
 	s := supervise.New(r.opts)
 	facts := func() diagnose.Facts {
 		f := diagnose.ReadFacts()

@@ -15,7 +15,7 @@ const (
 
 var plain = []Scene{
 	{Name: "nobody-listens", Causes: []string{"refused"}, Make: toServer(server4, 9, nil)},
-	{Name: "dropped-port", Causes: []string{"timed-out"}, Make: toServer(server4, testhost.PortDropped, nil)},
+	{Name: "dropped-port", Causes: []string{"port-filtered"}, Undecided: []string{"timed-out"}, Make: toServer(server4, testhost.PortDropped, nil)},
 	{Name: "rejected-by-reset", Causes: []string{"refused"}, Make: toServer(server4, testhost.PortReset, nil)},
 	{Name: "prohibited-by-icmp", Causes: []string{"unreachable"}, Make: toServer(server4, testhost.PortProhibited, nil)},
 	{Name: "server-answers", Make: served(connectTo, server4, "80")},

@@ -38,6 +38,8 @@ func All() []Scene {
 		ports,
 		routed,
 		lookups,
+		path,
+		stall,
 	)
 }
 

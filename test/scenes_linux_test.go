@@ -13,6 +13,7 @@ import (
 func TestScenes(t *testing.T) {
 	for _, s := range scenes.All() {
 		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
 			place := s.Make(t)
 			path := t.TempDir() + "/report.json"
 			argv := slices.Concat(place.Under, []string{sallyport(t), "run", "--output", "json", "--report", path}, place.Flags, []string{"--"}, place.Argv)

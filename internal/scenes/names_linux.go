@@ -17,7 +17,6 @@ var lookups = []Scene{
 		Name: "name-then-refused", Causes: []string{"refused"}, Says: []string{testhost.NameServer},
 		Make: resolving(connectName, testhost.NameServer, "9", atServer),
 	},
-	{},
 }
 
 // resolving is a Python program that is given a name and a port, beside a resolver, with an /etc/resolv.conf of these lines.

@@ -66,7 +66,7 @@ var routed = []Scene{
 		}),
 	},
 	{ // a prohibit route for others: this one is dropped on the way
-		Name: "prohibit-route-elsewhere", Causes: []string{"timed-out"},
+		Name: "prohibit-route-elsewhere", Causes: []string{"port-filtered"},
 		Make: toServer(server4, testhost.PortDropped, ip("route", "add", "prohibit", "192.0.2.0/24")),
 	},
 	{ // a router says prohibited, and there is no such route here

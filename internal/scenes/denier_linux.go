@@ -121,9 +121,10 @@ func attach(t testing.TB, dir string, answer int32, attachType uint32) {
 		exit                   = 0x95
 	)
 	type instruction struct {
-		code, registers uint8
-		offset          int16
-		imm             int32
+		code uint8
+		_    uint8 // registers
+		_    int16 // offset
+		imm  int32
 	}
 	program := [2]instruction{{code: movImm, imm: answer}, {code: exit}}
 	license := []byte("MIT\x00")

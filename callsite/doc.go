@@ -1,7 +1,7 @@
 // Package callsite tells which line of source made a call: the call stack of a thread of another process, read from
 // outside while the thread is held in a system call.
 //
-// Nothing is asked of the program. It is not traced, stopped, preloaded or signalled: its memory is read with
+// Nothing is asked of the program, but for [Node], which is for who asks for it. It is not traced, stopped, preloaded or signalled: its memory is read with
 // process_vm_readv(2) (or /proc/PID/mem), and what its runtime keeps there is followed. Reading needs the rights that
 // ptrace(2) would need (PTRACE_MODE_ATTACH), which a parent has over a child of its own that dropped no rights.
 //

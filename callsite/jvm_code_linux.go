@@ -40,10 +40,10 @@ func newJVMCodes(s *vmStructs, major uint32) jvmCodes {
 	}
 	if c.moved {
 		needs = append(needs, []string{"CodeBlob::_code_offset"}, []string{"CodeBlob::_relocation_size"}, []string{"nmethod::_immutable_data"},
-			[]string{"nmethod::_scopes_data_offset"}, []string{"nmethod::_deopt_handler_offset"})
+			[]string{"nmethod::_scopes_data_offset"}, []string{"nmethod::_deopt_handler_offset"}, []string{"nmethod::_deopt_mh_handler_offset"})
 	} else {
 		needs = append(needs, []string{"CodeBlob::_code_begin"}, []string{"CompiledMethod::_scopes_data_begin"}, []string{"nmethod::_metadata_offset"},
-			[]string{"nmethod::_dependencies_offset"}, []string{"CompiledMethod::_deopt_handler_begin"})
+			[]string{"nmethod::_dependencies_offset"}, []string{"CompiledMethod::_deopt_handler_begin"}, []string{"CompiledMethod::_deopt_mh_handler_begin"})
 	}
 	for _, names := range needs {
 		c.known = c.known && s.settle(names) == nil
@@ -151,9 +151,12 @@ func (j *jvm) blob(mem *memory, pc uint64) (uint64, error) {
 
 // method is a compiled method: where its code and its tables are.
 type jvmMethod struct {
-	method, code, deopt          uint64
+	method, code                 uint64
+	deopt                        [2]uint64 // where it returns to once it is to be thrown away; after method handles another
 	pcs, pcsEnd, scopes, objects uint64
 }
+
+func (m *jvmMethod) thrownAway(pc uint64) bool { return pc == m.deopt[0] || pc == m.deopt[1] }
 
 func (j *jvm) method(mem *memory, blob uint64) (jvmMethod, error) {
 	r := structReader{s: j.vmStructs, mem: mem, addr: blob}
@@ -161,14 +164,14 @@ func (j *jvm) method(mem *memory, blob uint64) (jvmMethod, error) {
 	if j.codes.moved {
 		tables := r.ptr("nmethod::_immutable_data")
 		m.code = blob + r.u32("CodeBlob::_code_offset")
-		m.deopt = m.code + r.u32("nmethod::_deopt_handler_offset")
+		m.deopt = [2]uint64{blob + r.u32("nmethod::_deopt_handler_offset"), blob + r.u32("nmethod::_deopt_mh_handler_offset")}
 		m.pcs = tables + r.u32("nmethod::_scopes_pcs_offset")
 		m.pcsEnd = tables + r.u32("nmethod::_scopes_data_offset")
 		m.scopes = m.pcsEnd
 		m.objects = r.ptr("CodeBlob::_mutable_data") + r.u32("CodeBlob::_relocation_size")
 	} else {
 		m.code = r.ptr("CodeBlob::_code_begin")
-		m.deopt = r.ptr("CompiledMethod::_deopt_handler_begin")
+		m.deopt = [2]uint64{r.ptr("CompiledMethod::_deopt_handler_begin"), r.ptr("CompiledMethod::_deopt_mh_handler_begin")}
 		m.pcs = blob + r.u32("nmethod::_scopes_pcs_offset")
 		m.pcsEnd = blob + r.u32("nmethod::_dependencies_offset")
 		m.scopes = r.ptr("CompiledMethod::_scopes_data_begin")
@@ -188,7 +191,7 @@ func (j *jvm) methods(mem *memory, frames []attempt.Frame, blob uint64, f javaFr
 		return append(frames, frame), err
 	}
 	pc := f.pc
-	if pc == m.deopt { // to be thrown away; where it was is kept in the frame
+	if m.thrownAway(pc) { // where it was is kept in the frame
 		at, err := j.u32(mem, blob, "nmethod::_orig_pc_offset")
 		if err != nil {
 			return frames, err

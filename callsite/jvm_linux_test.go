@@ -120,7 +120,14 @@ func TestJava(t *testing.T) {
 }
 
 // sawInlined reports whether one frame on the stack stands for several methods.
-func sawInlined(t *testing.T, tid int) bool {
+func sawInlined(t *testing.T, tid int) (saw bool) {
+	t.Helper()
+	eachJavaFrame(t, tid, func(_ *jvm, _ *memory, _ javaFrame, methods []attempt.Frame) { saw = saw || len(methods) > 1 })
+	return saw
+}
+
+// eachJavaFrame calls do for each frame on the thread's stack, with the methods that it stands for.
+func eachJavaFrame(t *testing.T, tid int, do func(*jvm, *memory, javaFrame, []attempt.Frame)) {
 	t.Helper()
 	p, err := openProcess(tid)
 	if err != nil {
@@ -138,13 +145,11 @@ func sawInlined(t *testing.T, tid int) bool {
 		t.Fatal(err)
 	}
 	for f, ok, err := j.lastFrame(mem, anchor); ok && err == nil; {
-		var frames []attempt.Frame
-		frames, f, ok, err = j.step(mem, nil, f)
-		if len(frames) > 1 {
-			return true
-		}
+		at := f
+		var methods []attempt.Frame
+		methods, f, ok, err = j.step(mem, nil, f)
+		do(j, mem, at, methods)
 	}
-	return false
 }
 
 // TestJavaVirtual reads the stack of a virtual thread: its innermost frames at least, and none of another's.
@@ -191,4 +196,45 @@ func TestJavaCost(t *testing.T) {
 		}
 		t.Logf("Java %s: first %v, then %v", version, next.Sub(first), time.Since(next)/times)
 	}
+}
+
+// TestJavaThrownAway reads a stack while its compiled methods are thrown away, as a class is loaded that they were compiled
+// without: HotSpot then changes return addresses on the stack.
+func TestJavaThrownAway(t *testing.T) {
+	classes := compileJava(t, "Thrown.java")
+	lines := markedFrames(t, "testdata/java/Thrown.java", 3)
+	for version, java := range javas(t) {
+		t.Run(version, func(t *testing.T) {
+			tid := startBlocked(t, exec.Command(java, "-cp", classes, "Thrown"))
+			compiled, thrown := 0, 0
+			for end := time.Now().Add(10 * time.Second); thrown == 0 && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+				c, d := compiledFrames(t, tid)
+				compiled, thrown = compiled+c, thrown+d
+				got, err := Stack(tid)
+				if err != nil || len(got) != 3 || got[0].Line != lines[0] || got[1].Line != lines[1] || got[2].Line != lines[2] {
+					t.Fatalf("after %d compiled frames, %d thrown away: %+v, %v, want lines %v", compiled, thrown, got, err, lines)
+				}
+			}
+			if compiled == 0 || thrown == 0 {
+				t.Errorf("saw %d compiled frames and %d thrown away, want both", compiled, thrown)
+			}
+		})
+	}
+}
+
+// compiledFrames counts the compiled frames on the stack, and those of them that are to be thrown away.
+func compiledFrames(t *testing.T, tid int) (compiled, thrown int) {
+	t.Helper()
+	eachJavaFrame(t, tid, func(j *jvm, mem *memory, f javaFrame, _ []attempt.Frame) {
+		if interpreted, err := j.interprets(mem, f.pc); err != nil || interpreted {
+			return
+		}
+		if blob, err := j.blob(mem, f.pc); err == nil {
+			compiled++
+			if m, err := j.method(mem, blob); err == nil && m.thrownAway(f.pc) {
+				thrown++
+			}
+		}
+	})
+	return compiled, thrown
 }

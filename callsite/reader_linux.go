@@ -12,6 +12,8 @@ import (
 // Reader reads stacks and keeps what is expensive to learn: where an executable has its symbols, where a process has
 // its runtime, lines of source. What it keeps is bounded. The zero value is ready; it is safe for concurrent use.
 type Reader struct {
+	Node *Node // the hook that Node programs have, or nil; set before the first Stack
+
 	mu       sync.Mutex
 	runtimes cache[processKey, unwinder]
 	symbols  cache[fileKey, *symbols]
@@ -41,6 +43,12 @@ func (r *Reader) Stack(tid int) ([]attempt.Frame, error) {
 	p, err := openProcess(tid)
 	if err != nil {
 		return nil, err
+	}
+	if r.Node != nil {
+		if frames, err := r.Node.stack(p); err == nil {
+			r.addText(p, frames)
+			return frames, nil
+		}
 	}
 	mem := newMemory(p.tgid)
 	defer mem.release()

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -99,6 +100,9 @@ func TestEventJSON(t *testing.T) {
 		{"unseen", attempt.Step{Call: attempt.CallConnect, How: attempt.Unseen}, nil},
 		{"rule with quotes", attempt.Step{Call: attempt.CallConnect, How: attempt.Decided, Rule: "a \"b\" \\ ü\n", Errno: 511, Count: 4}, -1.0},
 		{"zone", attempt.Step{Call: attempt.CallConnect, Address: zone, Took: math.MaxInt64}, 0.0},
+		{"with its place", attempt.Step{Call: attempt.CallConnect, Where: []attempt.Frame{
+			{File: "a \"b\".py", Line: 3, Function: "f", Text: "s.connect(a)"}, {Function: "main"},
+		}}, 0.0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			l := life(math.MaxUint64, 0, tt.step)
@@ -112,12 +116,16 @@ func TestEventJSON(t *testing.T) {
 				Rule    string
 				Address string
 				At      time.Time
+				Where   []attempt.Frame
 			}
 			if err := json.Unmarshal(line, &got); err != nil {
 				t.Fatal(err)
 			}
 			if got.Result != tt.result || got.Rule != tt.step.Rule || !got.At.Equal(l.Steps[0].At) {
 				t.Errorf("got %+v, want result %v, rule %q", got, tt.result, tt.step.Rule)
+			}
+			if !slices.Equal(got.Where, tt.step.Where) {
+				t.Errorf("where: got %+v, want %+v", got.Where, tt.step.Where)
 			}
 			if a := tt.step.Address; a.IsValid() && got.Address != a.String() {
 				t.Errorf("address: got %q, want %q", got.Address, a)

@@ -1,6 +1,8 @@
 package test
 
 import (
+	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,8 +13,8 @@ import (
 	"github.com/sallyport/sallyport/internal/testhost"
 )
 
-// failing compiles testdata/Failing.java, where every user may read it, and names the directory.
-func failing(t *testing.T) string {
+// compileJava compiles a program of testdata, where every user may read it, and names the directory.
+func compileJava(t *testing.T, source string) string {
 	t.Helper()
 	javac := testhost.Need(t, "javac", "default-jdk-headless")
 	dir, err := os.MkdirTemp("", "sallyport-java-")
@@ -23,7 +25,7 @@ func failing(t *testing.T) string {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(javac, "--release", "11", "-d", dir, testdata(t, "Failing.java")).CombinedOutput(); err != nil {
+	if out, err := exec.Command(javac, "--release", "11", "-d", dir, testdata(t, source)).CombinedOutput(); err != nil {
 		t.Fatalf("javac: %v\n%s", err, out)
 	}
 	return dir
@@ -68,7 +70,7 @@ func outputOf(t *testing.T, argv []string) output {
 // TestWhereJava looks for the line of a Java program that failed to connect or bind, by each of Java's ways, in machines
 // set up in ways that would keep others from asking them; what the program writes is as it is bare.
 func TestWhereJava(t *testing.T) {
-	classes := failing(t)
+	classes := compileJava(t, "Failing.java")
 	for name, java := range javas(t) {
 		for _, c := range []struct {
 			name  string
@@ -124,7 +126,7 @@ func wantWhere(t *testing.T, report, call, caller string, told bool) {
 // TestJavaStartsAlike starts Java machines that fail to connect at once, one after another, with all places looked for: what
 // they write and how they end never differs.
 func TestJavaStartsAlike(t *testing.T) {
-	classes := failing(t)
+	classes := compileJava(t, "Failing.java")
 	times := 50
 	if testing.Short() {
 		times = 5
@@ -151,7 +153,7 @@ func TestWhereJavaElsewhere(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
-	classes := failing(t)
+	classes := compileJava(t, "Failing.java")
 	for name, java := range javas(t) {
 		for _, c := range []struct {
 			name string
@@ -169,6 +171,51 @@ func TestWhereJavaElsewhere(t *testing.T) {
 					t.Errorf("\ngot  %+v\nwant %+v", got, want)
 				}
 				wantWhere(t, report, "// socket", "// main", false)
+			})
+		}
+	}
+}
+
+// TestWhereJavaStorm takes the stacks of thousands of calls, from many threads, while methods are compiled and memory is
+// collected: each is the right one.
+func TestWhereJavaStorm(t *testing.T) {
+	classes := compileJava(t, "Storm.java")
+	for name, java := range javas(t) {
+		for _, flag := range []string{"-Xmx32m", "-Xcomp", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"} {
+			t.Run(name+" "+flag, func(t *testing.T) {
+				events := filepath.Join(t.TempDir(), "events")
+				argv := []string{sallyport(t), "run", "--no-counterfactuals", "--report", os.DevNull, "--events", events, "--where", "all", "--"}
+				if got := outputOf(t, append(argv, java, flag, "-cp", classes, "Storm")); got != (output{}) {
+					t.Fatalf("%+v, want nothing", got)
+				}
+				text, err := os.ReadFile(events)
+				if err != nil {
+					t.Fatal(err)
+				}
+				depths := map[string]int{}
+				for line := range strings.Lines(string(text)) {
+					var e struct {
+						Call  string
+						Where []struct{ Function string }
+					}
+					if err := json.Unmarshal([]byte(line), &e); err != nil {
+						t.Fatal(err)
+					}
+					if e.Call == "connect" {
+						var stack []string
+						for _, f := range e.Where {
+							stack = append(stack, strings.TrimPrefix(f.Function, "Storm."))
+						}
+						depths[strings.Join(stack, " ")]++
+					}
+				}
+				want := map[string]int{}
+				for depth := range 6 {
+					want["connect waste"+strings.Repeat(" deeper", depth+1)+" lambda$main$0"] = 500
+				}
+				if !maps.Equal(depths, want) {
+					t.Errorf("\ngot  %v\nwant %v", depths, want)
+				}
 			})
 		}
 	}

@@ -52,7 +52,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.StringVar(&f.report, "report", "", "write the report to a `file` instead of stderr")
 	fs.StringVar(&f.output, "output", "text", "the report's format: text or json")
 	fs.StringVar(&f.events, "events", "", "write one JSON object a step to a `file`, as it happens")
-	fs.StringVar(&f.where, "where", "failed", "find the line of source of calls: `failed`, all (every bind and connect), or off")
+	fs.StringVar(&f.where, "where", "failed", "find the line of source of calls: `failed`, all (every bind and connect), node (all, by a hook in NODE_OPTIONS for Node), or off")
 	fs.BoolVar(&f.verbose, "verbose", false, "report each socket's life, also where nothing failed")
 	fs.BoolVar(&f.noCounterfactuals, "no-counterfactuals", false, "don't try failed attempts again with one thing changed")
 	fs.BoolVar(&f.socketInjection, "inject", false, "work by socket injection, as where pidfd_getfd is forbidden")
@@ -63,7 +63,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		problem(stderr, "run needs a program: sallyport run [FLAGS] -- CMD ARG...")
 		return exitUsage
 	}
-	if err := errors.Join(choice("output", f.output, "text", "json"), choice("where", f.where, "failed", "all", "off")); err != nil {
+	if err := errors.Join(choice("output", f.output, "text", "json"), choice("where", f.where, "failed", "all", "node", "off")); err != nil {
 		problem(stderr, "%v", err)
 		return exitUsage
 	}
@@ -82,6 +82,8 @@ type running struct {
 	out    *os.File // where the report goes; nil: stderr
 	events *os.File
 	stderr io.Writer
+
+	callsites callsite.Reader
 }
 
 // prepare finds all that can be wrong before the program starts.
@@ -101,7 +103,7 @@ func prepare(f *runFlags, argv []string, stdin io.Reader, stderr io.Writer) (*ru
 	r := &running{flags: f, argv: argv, opts: f.options(p), stderr: stderr}
 	r.opts.Path, r.opts.Args = path, argv
 	if f.where != "off" {
-		r.opts.Where, r.opts.WhereAll = stacks(), f.where == "all"
+		r.opts.Where, r.opts.WhereAll = stacks(&r.callsites), f.where != "failed"
 	}
 	if f.report != "" {
 		if r.out, err = os.OpenFile(f.report, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o666); err != nil {
@@ -115,6 +117,13 @@ func prepare(f *runFlags, argv []string, stdin io.Reader, stderr io.Writer) (*ru
 			return nil, exitUsage
 		}
 		r.opts.OnStep = eventsTo(r.events, func(err error) { problem(stderr, "events file: %v", err) })
+	}
+	if f.where == "node" {
+		if r.callsites.Node, err = callsite.NewNode(); err != nil {
+			problem(stderr, "hook for Node: %v", err)
+			return nil, exitFailed
+		}
+		r.opts.Env = r.callsites.Node.Env(os.Environ())
 	}
 	if what := supervise.LosesRights(path); what != "" {
 		problem(stderr, "%s is %s, and runs without those rights here: sallyport lacks CAP_SYS_ADMIN, so the kernel demands no_new_privs", path, what)
@@ -137,6 +146,7 @@ func (r *running) run() int {
 	})
 	defer investigation.Close()
 	if err := s.Start(); err != nil {
+		r.removeHook()
 		return r.startFailed(err)
 	}
 	letGoOfStreams()
@@ -159,6 +169,9 @@ func (r *running) run() int {
 	out.Lives = lives
 	out.Findings, out.Notes = r.findings(investigation, lives, interrupts)
 	out.Warnings = r.warnings(s, len(out.Findings) > 0)
+	if r.callsites.Node != nil && !s.Survivors() { // else Node programs may yet start, and need it
+		r.removeHook()
+	}
 	s.Close()
 	if err := r.write(&out); err != nil {
 		problem(r.stderr, "write report: %v", err)
@@ -226,14 +239,23 @@ func (r *running) warnings(s *supervise.Supervisor, found bool) []string {
 }
 
 // stacks is an Options.Where: no stack where it is not known how to read one.
-func stacks() func(tid int) []attempt.Frame {
-	var reader callsite.Reader
+func stacks(reader *callsite.Reader) func(tid int) []attempt.Frame {
 	return func(tid int) []attempt.Frame {
 		frames, err := reader.Stack(tid)
 		if err != nil {
 			return nil
 		}
 		return frames
+	}
+}
+
+// removeHook removes the hook for Node, where there is one.
+func (r *running) removeHook() {
+	if r.callsites.Node == nil {
+		return
+	}
+	if err := r.callsites.Node.Remove(); err != nil {
+		problem(r.stderr, "remove the hook for Node: %v", err)
 	}
 }
 

@@ -68,7 +68,10 @@ func where(p *printer, finding *diagnose.Finding) {
 			p.item(fmt.Sprintf("%d more: --verbose shows them", len(frames)-shownFrames), "")
 			return
 		}
-		at := fmt.Sprintf("%s:%d", f.File, f.Line)
+		at := f.File
+		if f.Line > 0 {
+			at += fmt.Sprintf(":%d", f.Line)
+		}
 		if f.Function != "" {
 			at += " in " + f.Function
 		}

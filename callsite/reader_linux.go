@@ -16,9 +16,12 @@ type Reader struct {
 
 	mu       sync.Mutex
 	runtimes cache[processKey, unwinder]
+	natives  cache[processKey, *native] // beside runtimes
 	symbols  cache[fileKey, *symbols]
 	goFiles  cache[fileKey, *goFile]
 	lines    cache[lineKey, string]
+	places   cache[placeKey, []attempt.Frame]
+	debug    cache[fileKey, *debugInfo]
 }
 
 // unwinder is the runtime that a process runs its program with, found once for each process.
@@ -33,6 +36,9 @@ const (
 	maxSymbols  = 64
 	maxGoFiles  = 64
 	maxLines    = 2048
+	maxPlaces   = 4096
+
+	maxDebugFiles = 1 // at most maxDebugBytes each
 )
 
 // Stack is the call stack of the thread tid; see the function [Stack].
@@ -58,14 +64,34 @@ func (r *Reader) Stack(tid int) ([]attempt.Frame, error) {
 	}
 	frames, err := rt.stack(p, mem)
 	if err != nil {
-		return nil, err
+		// Not all threads of a process run what its runtime runs.
+		if frames, err = r.otherStack(p, mem, rt, err); err != nil {
+			return nil, err
+		}
 	}
 	r.addText(p, frames)
 	markStandard(frames)
 	return frames, nil
 }
 
-// runtime is the runtime of the process. That none was found is not kept: it may be loaded yet.
+// otherStack is the stack of a thread of which its runtime can't tell: that of the code that compilers made.
+func (r *Reader) otherStack(p *process, mem *memory, rt unwinder, err error) ([]attempt.Frame, error) {
+	if _, same := rt.(*native); same {
+		return nil, err
+	}
+	code, ok := get(r, &r.natives, p.key)
+	if !ok {
+		code = &native{reader: r}
+		put(r, &r.natives, maxRuntimes, p.key, code)
+	}
+	frames, otherErr := code.stack(p, mem)
+	if otherErr != nil {
+		return nil, err
+	}
+	return frames, nil
+}
+
+// runtime is the runtime of the process: native code where it is no other.
 func (r *Reader) runtime(p *process, mem *memory) (unwinder, error) {
 	if rt, ok := get(r, &r.runtimes, p.key); ok {
 		return rt, nil
@@ -75,14 +101,14 @@ func (r *Reader) runtime(p *process, mem *memory) (unwinder, error) {
 		return nil, err
 	}
 	var rt unwinder
-	if python, err := r.findPython(p, mem, modules); err == nil {
+	if python, pythonErr := r.findPython(p, mem, modules); pythonErr == nil {
 		rt = python
 	} else if program, goErr := r.findGo(p, modules); goErr == nil {
 		rt = program
 	} else if java, javaErr := r.findJVM(p, modules); javaErr == nil {
 		rt = java
 	} else {
-		return nil, err
+		rt = &native{reader: r}
 	}
 	put(r, &r.runtimes, maxRuntimes, p.key, rt)
 	return rt, nil
@@ -105,4 +131,11 @@ func put[K comparable, V any](r *Reader, c *cache[K, V], limit int, key K, v V) 
 		*c = make(cache[K, V])
 	}
 	(*c)[key] = v
+}
+
+// forget drops the runtime of the process.
+func (r *Reader) forget(key processKey) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.runtimes, key)
 }

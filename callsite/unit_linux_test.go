@@ -72,11 +72,8 @@ func TestLineOf(t *testing.T) {
 }
 
 func TestUnknown(t *testing.T) {
-	sleep := startBlocked(t, exec.Command("cat"))
-	for name, tid := range map[string]int{"no runtime": sleep, "no thread": 1 << 30} {
-		if frames, err := Stack(tid); !errors.Is(err, ErrUnknown) {
-			t.Errorf("%s\ngot  %v, %v\nwant ErrUnknown", name, frames, err)
-		}
+	if frames, err := Stack(1 << 30); !errors.Is(err, ErrUnknown) {
+		t.Errorf("\ngot  %v, %v\nwant ErrUnknown", frames, err)
 	}
 }
 

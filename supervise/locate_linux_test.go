@@ -22,10 +22,10 @@ func TestLocateBounded(t *testing.T) {
 	}{
 		{"failures", refused, false, failuresPerProcess},
 		{"a connect that succeeds", ok, false, 0},
-		{"a connect in progress", pending, false, 0},
+		{"a connect in progress", pending, false, pendingPerProcess},
 		{"all: failures", refused, true, failuresPerProcess + allPerProcess},
 		{"all: connects that succeed", ok, true, allPerProcess},
-		{"all: connects in progress", pending, true, allPerProcess},
+		{"all: connects in progress", pending, true, pendingPerProcess + allPerProcess},
 		{"all: a bind", attempt.Step{Call: attempt.CallBind}, true, allPerProcess},
 		{"all: a send", attempt.Step{Call: attempt.CallSendto}, true, 0},
 		{"all: not its own call", attempt.Step{Call: attempt.CallConnect, How: attempt.Inferred}, true, 0},

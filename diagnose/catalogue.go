@@ -11,7 +11,7 @@ import (
 // order is the catalogue as it is listed: the bind side, then the way out.
 var order = []string{
 	BindDenied, BindPrivilegedPort, BindAddressNotLocal, BindAddressInUse, BindLoopbackSource,
-	FamilyMismatch, ConnectDenied, Refused, TimedOut, Unreachable, UnknownCause,
+	FamilyMismatch, ConnectDenied, Refused, TimedOut, Unreachable, ProxyNeeded, UnknownCause,
 }
 
 // Cause is an entry of the catalogue.

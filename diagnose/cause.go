@@ -15,6 +15,7 @@ const (
 	BindLoopbackSource  = "bind-loopback-source"
 	FamilyMismatch      = "family-mismatch"
 	ConnectDenied       = "connect-denied"
+	ProxyNeeded         = "proxy-needed"
 	Refused             = "refused"
 	TimedOut            = "timed-out"
 	Unreachable         = "unreachable"
@@ -31,7 +32,9 @@ type examined struct {
 }
 
 // refiners name a more telling cause than the errno alone does, in this order; "" leaves it to the next.
-var refiners = []func(*examined) string{}
+var refiners = []func(*examined) string{
+	(*examined).proxyNeeded,
+}
 
 // cause names the cause.
 func (x *examined) cause() string {

@@ -45,6 +45,7 @@ var explainers = map[string]func(*examined, *explanation){
 	Refused:             explainRefused,
 	TimedOut:            explainTimedOut,
 	Unreachable:         explainUnreachable,
+	ProxyNeeded:         explainProxyNeeded,
 	UnknownCause:        explainUnknown,
 }
 

@@ -57,8 +57,9 @@ type Investigation struct {
 type experiment struct {
 	done chan struct{} // closed once the other fields are complete
 	cfs  []Counterfactual
-	left []string // what could not be tried, in words
-	cap  Answer   // the process had CAP_NET_BIND_SERVICE
+	left []string          // what could not be tried, in words
+	cap  Answer            // the process had CAP_NET_BIND_SERVICE
+	env  map[string]string // the process's environment; nil where it could not be read
 }
 
 // New begins an investigation. A nil t makes no counterfactuals. facts, usually ReadFacts, is called at
@@ -95,6 +96,7 @@ func (v *Investigation) Failed(l *attempt.Life, r attempt.Result) {
 		return
 	}
 	e := &experiment{done: make(chan struct{})}
+	e.env, _ = environ(pid) // at once: the process may be about to end
 	v.tried[r.Attempt] = e
 	v.running.Add(1)
 	go func() {
@@ -112,7 +114,7 @@ func (v *Investigation) experiment(e *experiment, pid int, r attempt.Result) {
 	if v.trier == nil || v.options.NoCounterfactuals {
 		return
 	}
-	trials := trials(r, v.facts())
+	trials := trials(r, v.facts().of(e.env))
 	cfs, errs := make([]Counterfactual, len(trials)), make([]error, len(trials))
 	var wg sync.WaitGroup
 	for i, t := range trials {

@@ -32,6 +32,7 @@ var order = []string{
 	HostDown,
 	MTUBlackHole,
 	ConnectionStalled,
+	ProxyNeeded,
 	UnknownCause,
 }
 

@@ -15,6 +15,7 @@ const (
 	BindLoopbackSource  = "bind-loopback-source"
 	FamilyMismatch      = "family-mismatch"
 	ConnectDenied       = "connect-denied"
+	ProxyNeeded         = "proxy-needed"
 	Refused             = "refused"
 	TimedOut            = "timed-out"
 	Unreachable         = "unreachable"
@@ -45,6 +46,7 @@ type examined struct {
 // refiners name a more telling cause than the errno alone does, in this order; "" leaves it to the next.
 var refiners = []func(*examined) string{
 	exhaustedPorts,
+	(*examined).proxyNeeded,
 	routeCause,
 	refineStall,
 	refinePath,

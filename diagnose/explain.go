@@ -55,6 +55,7 @@ var explainers = map[string]func(*examined, *explanation){
 	Unreachable:         explainUnreachable,
 	PortExhausted:       explainPortExhausted,
 	BindExhaustsPorts:   explainBindExhausts,
+	ProxyNeeded:         explainProxyNeeded,
 	UnknownCause:        explainUnknown,
 	DeniedByRoute:       explainDeniedByRoute,
 	BroadcastDenied:     explainBroadcast,

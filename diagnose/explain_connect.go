@@ -3,7 +3,6 @@ package diagnose
 import (
 	"fmt"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/attempt"
@@ -174,22 +173,6 @@ func (x *examined) openPort(e *explanation) {
 	if o := x.rec.connectedTo(x.made); o != nil {
 		e.saw("the host is up: %s connected to port %d of it in this run, so this is about port %d", processName(o.life.Process), o.Destination.Port(), x.Destination.Port())
 	}
-}
-
-// adviseProxy advises to use the proxy, where there is one for the destination.
-func (x *examined) adviseProxy(e *explanation) {
-	p := proxyFor(x.Attempt, x.facts)
-	if p == nil || x.Outcome.Kind == attempt.Connected {
-		return
-	}
-	for _, c := range x.cfs {
-		if strings.HasPrefix(c.Change, "by way of the proxy") && c.Outcome.Kind == attempt.Connected {
-			e.summary += "; by way of the proxy it connects"
-			e.remedy = append([]string{fmt.Sprintf("let %s use the proxy that %s names, %s: it went directly", x.name(), p.Variable, p.Host)}, e.remedy...)
-			return
-		}
-	}
-	e.saw("%s names the proxy %s, and %s went directly", p.Variable, p.Host, x.name())
 }
 
 // adviseNetwork speaks of who permits outgoing connections, where it can be known.

@@ -36,6 +36,7 @@ type Facts struct {
 	NonlocalBind    Answer    // ip_nonlocal_bind is 1
 	Proxies         []Proxy   // proxy variables of the environment
 	NoProxy         string    // the value of no_proxy or NO_PROXY
+	MachineProxies  []Proxy   // what the machine's settings name beside the environment
 	Container       string    // "docker", "podman", or what the variable container says; "" outside
 	Kubernetes      bool      // a service account or KUBERNETES_SERVICE_HOST is there
 	OpenShift       string    // "v2" in a gear; "v3 or later" where its variables are; "" elsewhere
@@ -56,6 +57,7 @@ type Address struct {
 // Proxy is one proxy variable.
 type Proxy struct {
 	Variable string // as it is spelled: "https_proxy"
+	From     string // the file that has it; "" for the environment
 	Scheme   string // "http", "socks5"; "http" where the value has none
 	Host     string // host:port without user and password
 }

@@ -39,6 +39,7 @@ func ReadFacts() Facts {
 		f.Seccomp = answer(s == "2")
 	}
 	environment(&f, os.Getenv)
+	f.MachineProxies = machineProxies()
 	markers(&f, os.Environ())
 	return f
 }

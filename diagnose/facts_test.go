@@ -25,16 +25,16 @@ func TestParseProxy(t *testing.T) {
 }
 
 func TestProxyFor(t *testing.T) {
-	f := Facts{NoProxy: "localhost,.corp.example, 10.0.0.0/8", Proxies: []Proxy{
-		{"https_proxy", "http", "s:1"}, {"http_proxy", "http", "h:1"}, {"all_proxy", "socks5", "a:1"},
+	f := Facts{Proxies: []Proxy{
+		{Variable: "https_proxy", Scheme: "http", Host: "s:1"},
+		{Variable: "http_proxy", Scheme: "http", Host: "h:1"},
+		{Variable: "all_proxy", Scheme: "socks5", Host: "a:1"},
 	}}
 	for _, tt := range []struct{ to, name, want string }{
 		{"192.0.2.1:443", "", "s:1"},
 		{"192.0.2.1:80", "", "h:1"},
 		{"192.0.2.1:6667", "", "s:1"},
-		{"10.1.2.3:443", "", ""},
-		{"192.0.2.1:443", "git.corp.example", ""},
-		{"192.0.2.1:443", "notcorp.example", "s:1"},
+		{"10.1.2.3:443", "", "s:1"}, // exempted, which is another matter
 		{"127.0.0.1:80", "", ""},
 	} {
 		got := ""
@@ -43,6 +43,21 @@ func TestProxyFor(t *testing.T) {
 		}
 		if got != tt.want {
 			t.Errorf("proxyFor(%s %s) = %q, want %q", tt.to, tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestExempting(t *testing.T) {
+	const list = "localhost,.corp.example, 10.0.0.0/8,192.0.2.7:443"
+	for _, tt := range []struct{ to, name, want string }{
+		{"10.1.2.3:443", "", "10.0.0.0/8"},
+		{"192.0.2.1:443", "git.corp.example", ".corp.example"},
+		{"192.0.2.1:443", "notcorp.example", ""},
+		{"192.0.2.7:443", "", "192.0.2.7:443"},
+		{"192.0.2.7:80", "", ""},
+	} {
+		if got := exempting(list, attempt.Attempt{Protocol: attempt.TCP, Destination: ap(tt.to), Name: tt.name}); got != tt.want {
+			t.Errorf("exempting(%s %s) = %q, want %q", tt.to, tt.name, got, tt.want)
 		}
 	}
 }

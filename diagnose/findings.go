@@ -27,7 +27,8 @@ func (v *Investigation) Findings(ctx context.Context, lives []*attempt.Life) ([]
 			folded.note(n)
 			continue
 		}
-		x := &examined{made: m, experiment: v.result(ctx, m.Attempt), facts: v.facts(), rec: rec, options: v.options}
+		x := &examined{made: m, experiment: v.result(ctx, m.Attempt), rec: rec, options: v.options}
+		x.facts = v.facts().of(x.env)
 		if !m.Failed() && !x.lonely() {
 			folded.note(m.note(NoteUnanswered, m.title()+": still no answer after "+
 				attempt.DurationText(m.waited.Round(100*time.Millisecond))+", when the program gave up or ended"))

@@ -68,7 +68,8 @@ type experiment struct {
 	here   here // what this machine itself does with it
 	path   path // what was seen of the way there
 
-	sizes *sizes // of packets to the other end of a stalled connection; nil: none was sent
+	env   map[string]string // the process's environment; nil where it could not be read
+	sizes *sizes            // of packets to the other end of a stalled connection; nil: none was sent
 }
 
 // New begins an investigation. A nil t makes no counterfactuals. facts, usually ReadFacts, is called at
@@ -105,6 +106,7 @@ func (v *Investigation) Failed(l *attempt.Life, r attempt.Result) {
 		return
 	}
 	e := &experiment{done: make(chan struct{})}
+	e.env, _ = environ(pid) // at once: the process may be about to end
 	v.tried[r.Attempt] = e
 	if wantsPorts(r) {
 		e.ports = readPorts(pid, r)
@@ -128,7 +130,7 @@ func (v *Investigation) experiment(e *experiment, pid int, r attempt.Result, fro
 	if v.trier == nil || v.options.NoCounterfactuals {
 		return
 	}
-	trials := trials(r, v.facts())
+	trials := trials(r, v.facts().of(e.env))
 	cfs, errs := make([]Counterfactual, len(trials)), make([]error, len(trials))
 	var wg sync.WaitGroup
 	wg.Go(func() { e.here = from.look(v.ctx, r) })

@@ -1,11 +1,12 @@
 package diagnose
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -90,51 +91,62 @@ func TestFactsAreReadOnlyForAFailure(t *testing.T) {
 	}
 }
 
+// dialing is outcomes that can dial.
+type dialing struct{ outcomes }
+
+func (*dialing) Dial(_ context.Context, _ int, to netip.AddrPort) (*os.File, error) {
+	c, err := net.DialTCP("tcp", nil, net.TCPAddrFromAddrPort(to))
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	return c.File()
+}
+
+// answering answers CONNECT: status for a host, nobody for one that can't exist.
+func answering(status, nobody int) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method + " " + r.Host {
+		case "CONNECT 192.0.2.1:443":
+			w.WriteHeader(status)
+		case "CONNECT sallyport.invalid:443":
+			w.WriteHeader(nobody)
+		default:
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	})
+}
+
 // TestProxy asks a real HTTP proxy on loopback.
 func TestProxy(t *testing.T) {
 	for _, tt := range []struct {
-		name   string
-		status int
-		want   string
+		name           string
+		status, nobody int
+		want           string
+		cause          string
 	}{
-		{"lets through", 200, "connected"},
-		{"wants a password", 407, "refused, the proxy answered 407 Proxy Authentication Required"},
+		{"lets through", 200, 502, "connected", ProxyNeeded},
+		{"wants a password", 407, 407, "refused, the proxy answered 407 Proxy Authentication Required", TimedOut},
+		{"says yes to all", 200, 200, "failed, " + indiscriminate, TimedOut},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ln, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer ln.Close()
-			asked := make(chan string, 1)
-			go func() { // ends with its one connection, or the listener
-				c, err := ln.Accept()
-				if err != nil {
-					return
-				}
-				defer c.Close()
-				r, err := http.ReadRequest(bufio.NewReader(c))
-				if err != nil {
-					return
-				}
-				asked <- r.Method + " " + r.Host
-				fmt.Fprintf(c, "HTTP/1.1 %d %s\r\nContent-Length: 0\r\n\r\n", tt.status, http.StatusText(tt.status))
-			}()
+			srv := &http.Server{Handler: answering(tt.status, tt.nobody)}
+			go srv.Serve(ln) // ends with Close
+			defer srv.Close()
 			f := ordinary
 			f.Proxies = []Proxy{{Variable: "https_proxy", Scheme: "http", Host: ln.Addr().String()}}
-			trier := &outcomes{by: map[string]attempt.Outcome{
-				"tcp to 192.0.2.1:443": {Kind: attempt.TimedOut}, "tcp to " + ln.Addr().String(): {Kind: attempt.Connected},
-			}}
+			trier := &dialing{outcomes{by: map[string]attempt.Outcome{"tcp to 192.0.2.1:443": {Kind: attempt.TimedOut}}}}
 			findings, _ := investigate(t, trier, f, Options{}, time.Minute, tcp4(0, connect("192.0.2.1:443", attempt.ETIMEDOUT, time.Minute)))
 			got := findings[0].Counterfactuals[1].String()
 			if want := "by way of the proxy in https_proxy (" + ln.Addr().String() + "): " + tt.want; got != want {
 				t.Errorf("\n got %s\nwant %s", got, want)
 			}
-			if got := <-asked; got != "CONNECT 192.0.2.1:443" {
-				t.Errorf("asked %s", got)
-			}
-			if advised := strings.Contains(findings[0].Remedy[0], "use the proxy that https_proxy names"); advised != (tt.status == 200) {
-				t.Errorf("remedy %q", findings[0].Remedy)
+			if findings[0].Cause != tt.cause {
+				t.Errorf("cause %s, want %s", findings[0].Cause, tt.cause)
 			}
 		})
 	}

@@ -18,9 +18,12 @@ import (
 // errNoName says that a name has no address.
 var errNoName = errors.New("no such name")
 
-// byProxy asks an HTTP proxy for a tunnel to the destination (CONNECT, RFC 9110 section 9.3.6). The way to
-// the proxy is tried by the Trier first, so that no profile is stepped over. Where the proxy answers with
-// anything but 2xx, the outcome is refused and the detail says what it answered.
+// indiscriminate is the detail of a proxy whose yes proves nothing.
+const indiscriminate = "but the proxy says so of a host that can't exist as well, so that proves nothing"
+
+// byProxy asks a proxy for a tunnel to the destination. The way to the proxy is the Trier's, so that no profile is stepped over. An
+// outcome other than connected comes with a detail that says what the proxy answered. A proxy that grants a tunnel to a
+// name that nobody can have (RFC 6761 section 6.4) says yes before it has connected, and shows nothing by it: the outcome is then failed.
 func (v *Investigation) byProxy(ctx context.Context, pid int, t trial) (attempt.Outcome, string, error) {
 	addr, err := resolve(ctx, t.proxy.Host)
 	if errors.Is(err, errNoName) {
@@ -29,31 +32,76 @@ func (v *Investigation) byProxy(ctx context.Context, pid int, t trial) (attempt.
 	if err != nil {
 		return attempt.Outcome{}, "", err
 	}
-	o, err := v.trier.Try(ctx, pid, attempt.Attempt{Protocol: attempt.TCP, Destination: addr})
+	o, detail, err := v.tunnel(ctx, pid, t.proxy, addr, t.attempt)
 	if err != nil || o.Kind != attempt.Connected {
-		return o, "the way to the proxy ended so", err
+		return o, detail, err
 	}
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		deadline = time.Now().Add(DefaultTimeout)
+	nobody := t.attempt
+	nobody.Name = "sallyport.invalid"
+	control, cancel := context.WithTimeout(ctx, controlTimeout)
+	defer cancel()
+	if c, _, err := v.tunnel(control, pid, t.proxy, addr, nobody); err == nil && c.Kind == attempt.Connected {
+		return attempt.Outcome{Kind: attempt.Failed}, indiscriminate, nil
 	}
-	conn, err := dial(addr, deadline)
+	return o, "", nil
+}
+
+// controlTimeout is how long a proxy may take to say that a name does not exist. One that takes longer has not said yes, either.
+const controlTimeout = time.Second
+
+// tunnel asks the proxy at addr for a tunnel, and closes it.
+func (v *Investigation) tunnel(ctx context.Context, pid int, p *Proxy, addr netip.AddrPort, a attempt.Attempt) (attempt.Outcome, string, error) {
+	conn, err := v.dial(ctx, pid, addr)
 	if err != nil {
-		return attempt.Outcome{}, "", err
+		o, ok := dialOutcome(err)
+		if !ok {
+			return attempt.Outcome{}, "", err
+		}
+		return o, "the way to the proxy ended so", nil
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
-	status, reason, err := askTunnel(conn, target(t.attempt))
-	switch {
-	case ctx.Err() != nil || !time.Now().Before(deadline):
+	var o attempt.Outcome
+	var detail string
+	if p.socks() {
+		o, detail, err = socksTunnel(conn, a)
+	} else {
+		o, detail, err = httpTunnel(conn, a)
+	}
+	if err != nil && ctx.Err() != nil {
 		return attempt.Outcome{Kind: attempt.TimedOut}, "the proxy did not answer", nil
-	case err != nil:
-		return attempt.Outcome{Kind: attempt.Failed}, "what answers there is no HTTP proxy", nil
-	case status/100 == 2:
-		return attempt.Outcome{Kind: attempt.Connected}, "", nil
+	}
+	if err != nil {
+		return attempt.Outcome{Kind: attempt.Failed}, "what answers there is no proxy of that kind", nil
+	}
+	return o, detail, nil
+}
+
+// httpTunnel asks by CONNECT, RFC 9110 section 9.3.6.
+func httpTunnel(conn io.ReadWriter, a attempt.Attempt) (attempt.Outcome, string, error) {
+	status, reason, err := askTunnel(conn, target(a))
+	if err != nil || status/100 == 2 {
+		return attempt.Outcome{Kind: attempt.Connected}, "", err
 	}
 	return attempt.Outcome{Kind: attempt.Refused}, strings.TrimSpace(fmt.Sprintf("the proxy answered %d %s", status, reason)), nil
+}
+
+func socksTunnel(conn io.ReadWriter, a attempt.Attempt) (attempt.Outcome, string, error) {
+	reply, err := askSocks(conn, a)
+	switch {
+	case errors.Is(err, errSocksAuth):
+		return attempt.Outcome{Kind: attempt.Refused}, err.Error(), nil
+	case err != nil:
+		return attempt.Outcome{}, "", err
+	case reply == 0:
+		return attempt.Outcome{Kind: attempt.Connected}, "", nil
+	}
+	r, known := socksReplies[reply]
+	if !known {
+		return attempt.Outcome{Kind: attempt.Failed}, fmt.Sprintf("the proxy answered with code %d", reply), nil
+	}
+	return attempt.Outcome{Kind: r.kind}, "the proxy answered: " + r.words, nil
 }
 
 // target is the authority to ask a proxy for: the name where it is known, since a proxy may allow by

@@ -2,7 +2,6 @@ package diagnose
 
 import (
 	"net/netip"
-	"strings"
 
 	"github.com/sallyport/sallyport/attempt"
 )
@@ -12,6 +11,7 @@ const (
 	changeNoBind  = "without the bind"
 	changeNothing = "the same again"
 	changeIPv4    = "from an IPv4 socket"
+	changeProxy   = "by way of the proxy" // and which: the beginning alone
 )
 
 // trial is a counterfactual to make.
@@ -37,7 +37,7 @@ func trials(r attempt.Result, f Facts) []trial {
 	}
 	var out []trial
 	switch r.Outcome.Kind {
-	case attempt.Refused, attempt.TimedOut, attempt.Unreachable, attempt.Reset:
+	case attempt.Refused, attempt.TimedOut, attempt.Unreachable, attempt.Reset, attempt.Denied:
 		if r.Decided {
 			return nil
 		}
@@ -56,7 +56,7 @@ func trials(r attempt.Result, f Facts) []trial {
 		out = append(out, trial{change: changeIPv4, attempt: b})
 	}
 	if p := proxyFor(a, f); p != nil {
-		out = append(out, trial{change: "by way of the proxy in " + p.Variable + " (" + p.Host + ")", attempt: same, proxy: p})
+		out = append(out, trial{change: changeProxy + " in " + p.where() + " (" + p.Host + ")", attempt: same, proxy: p})
 	}
 	return out
 }
@@ -81,51 +81,3 @@ func otherLoopback(to netip.AddrPort) (netip.AddrPort, bool) {
 }
 
 func unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
-
-// proxyFor is the HTTP proxy that a client would use for a; nil where there is none, or it is none of
-// the proxy's business.
-func proxyFor(a attempt.Attempt, f Facts) *Proxy {
-	if !a.Protocol.Stream() || f.local(a.Destination.Addr()) || noProxy(f.NoProxy, a) {
-		return nil
-	}
-	want := "https_proxy" // also for what is neither: CONNECT is what carries it
-	if a.Destination.Port() == 80 {
-		want = "http_proxy"
-	}
-	var found *Proxy
-	for i := range f.Proxies {
-		p := &f.Proxies[i]
-		if p.Scheme != "http" || p.Host == a.Destination.String() {
-			continue // SOCKS and TLS to the proxy are not spoken here
-		}
-		if strings.EqualFold(p.Variable, want) {
-			return p
-		}
-		if found == nil || strings.EqualFold(p.Variable, "all_proxy") && !strings.EqualFold(found.Variable, "all_proxy") {
-			found = p
-		}
-	}
-	return found
-}
-
-// noProxy reports whether a no_proxy list exempts a's destination: "*", an address, a prefix, or a
-// domain with or without a leading dot.
-func noProxy(list string, a attempt.Attempt) bool {
-	addr := a.Destination.Addr().Unmap()
-	for item := range strings.SplitSeq(list, ",") {
-		item = strings.ToLower(strings.TrimSpace(item))
-		if item == "" {
-			continue
-		}
-		if prefix, err := netip.ParsePrefix(item); err == nil && prefix.Contains(addr) {
-			return true
-		}
-		domain := strings.TrimPrefix(strings.TrimPrefix(item, "*"), ".")
-		name := strings.ToLower(a.Name)
-		if item == "*" || item == addr.String() ||
-			domain != "" && name != "" && (name == domain || strings.HasSuffix(name, "."+domain)) {
-			return true
-		}
-	}
-	return false
-}

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
-	"runtime"
-	"strconv"
 	"time"
 
 	"github.com/sallyport/sallyport/attempt"
@@ -28,26 +25,13 @@ func (s *Supervisor) Try(ctx context.Context, pid int, a attempt.Attempt) (attem
 			return o, nil
 		}
 	}
-	dir := "/proc/" + strconv.Itoa(pid)
-	if _, err := os.Readlink(dir + "/ns/net"); err != nil || sameLink(dir+"/ns/net", "/proc/self/ns/net") {
-		return try(ctx, a)
-	}
-	// The thread is not unlocked: it ends with the goroutine, and its network namespace with it.
-	type answer struct {
-		o   attempt.Outcome
-		err error
-	}
-	ch := make(chan answer)
-	go func() {
-		runtime.LockOSThread()
-		o, err := attempt.Outcome{}, enterNamespace(dir+"/ns/net")
-		if err == nil {
-			o, err = try(ctx, a)
-		}
-		ch <- answer{o, err}
-	}()
-	r := <-ch
-	return r.o, r.err
+	var o attempt.Outcome
+	err := inNamespaceOf(pid, func() error {
+		var err error
+		o, err = try(ctx, a)
+		return err
+	})
+	return o, err
 }
 
 func enterNamespace(path string) error {

@@ -40,6 +40,7 @@ func All() []Scene {
 		lookups,
 		path,
 		stall,
+		proxies,
 	)
 }
 

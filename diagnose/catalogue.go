@@ -10,7 +10,7 @@ import (
 
 // order is the catalogue as it is listed: the bind side, then the way out.
 var order = []string{
-	BindDenied, BindPrivilegedPort, BindAddressNotLocal, BindAddressInUse, BindLoopbackSource, BindExhaustsPorts, PortExhausted,
+	BindDenied, BindPrivilegedPort, BindAddressNotLocal, BindAddressInUse, BindLoopbackSource, BindExhaustsPorts, PortExhausted, DescriptorsExhausted,
 	FamilyMismatch, ConnectDenied, Refused, TimedOut, Unreachable, UnknownCause,
 }
 

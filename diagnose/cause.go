@@ -8,19 +8,20 @@ import (
 
 // The causes. Each has a page (docs/causes), which says how to tell it from the others.
 const (
-	BindDenied          = "bind-denied"
-	BindAddressNotLocal = "bind-address-not-local"
-	BindAddressInUse    = "bind-address-in-use"
-	BindPrivilegedPort  = "bind-privileged-port"
-	BindLoopbackSource  = "bind-loopback-source"
-	FamilyMismatch      = "family-mismatch"
-	ConnectDenied       = "connect-denied"
-	Refused             = "refused"
-	TimedOut            = "timed-out"
-	Unreachable         = "unreachable"
-	PortExhausted       = "port-exhausted"
-	BindExhaustsPorts   = "bind-exhausts-ports"
-	UnknownCause        = "unknown"
+	BindDenied           = "bind-denied"
+	BindAddressNotLocal  = "bind-address-not-local"
+	BindAddressInUse     = "bind-address-in-use"
+	BindPrivilegedPort   = "bind-privileged-port"
+	BindLoopbackSource   = "bind-loopback-source"
+	FamilyMismatch       = "family-mismatch"
+	ConnectDenied        = "connect-denied"
+	Refused              = "refused"
+	TimedOut             = "timed-out"
+	Unreachable          = "unreachable"
+	PortExhausted        = "port-exhausted"
+	BindExhaustsPorts    = "bind-exhausts-ports"
+	DescriptorsExhausted = "descriptors-exhausted"
+	UnknownCause         = "unknown"
 )
 
 // examined is a failed attempt with all that there is to judge it by.
@@ -30,6 +31,9 @@ type examined struct {
 	facts   Facts
 	rec     *record
 	options Options
+
+	full   *fullness // of descriptors-exhausted alone
+	status int       // the program's
 }
 
 // refiners name a more telling cause than the errno alone does, in this order; "" leaves it to the next.

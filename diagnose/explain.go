@@ -35,24 +35,27 @@ func (x *examined) where() (frames []attempt.Frame, told bool) {
 
 // explainers has one function a cause.
 var explainers = map[string]func(*examined, *explanation){
-	BindDenied:          explainBindDenied,
-	BindAddressNotLocal: explainNotLocal,
-	BindAddressInUse:    explainInUse,
-	BindPrivilegedPort:  explainPrivileged,
-	BindLoopbackSource:  explainLoopback,
-	FamilyMismatch:      explainFamily,
-	ConnectDenied:       explainConnectDenied,
-	Refused:             explainRefused,
-	TimedOut:            explainTimedOut,
-	Unreachable:         explainUnreachable,
-	PortExhausted:       explainPortExhausted,
-	BindExhaustsPorts:   explainBindExhausts,
-	UnknownCause:        explainUnknown,
+	BindDenied:           explainBindDenied,
+	BindAddressNotLocal:  explainNotLocal,
+	BindAddressInUse:     explainInUse,
+	BindPrivilegedPort:   explainPrivileged,
+	BindLoopbackSource:   explainLoopback,
+	FamilyMismatch:       explainFamily,
+	ConnectDenied:        explainConnectDenied,
+	Refused:              explainRefused,
+	TimedOut:             explainTimedOut,
+	Unreachable:          explainUnreachable,
+	PortExhausted:        explainPortExhausted,
+	BindExhaustsPorts:    explainBindExhausts,
+	DescriptorsExhausted: explainDescriptors,
+	UnknownCause:         explainUnknown,
 }
 
 // finding is the finding that a failed attempt comes to.
-func (x *examined) finding() Finding {
-	cause := x.cause()
+func (x *examined) finding() Finding { return x.findingOf(x.cause()) }
+
+// findingOf is the finding with that cause.
+func (x *examined) findingOf(cause string) Finding {
 	var e explanation
 	if x.Call != attempt.CallBind {
 		x.byTheSource(&e, cause)

@@ -36,7 +36,7 @@ func (v *Investigation) Findings(ctx context.Context, lives []*attempt.Life) ([]
 		x.knownOpen(ctx, v)
 		folded.finding(m, x.finding())
 	}
-	return folded.findings, folded.notes
+	return append(folded.findings, v.exhausted(rec, folded.findings)...), folded.notes
 }
 
 // lonely reports whether an attempt that never ended is all that the program tried to reach its

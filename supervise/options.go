@@ -22,6 +22,10 @@ type Options struct {
 	// OnFailed is called with a copy of the life when one of its attempts has failed.
 	OnFailed func(*attempt.Life, attempt.Result)
 
+	// OnFull is called when a process has all the descriptors in use that it may have, limit of them, before its call is answered:
+	// its next socket(2) would fail, unseen. cookie is the last socket's.
+	OnFull func(p *attempt.Process, cookie uint64, limit int)
+
 	MaxLives int  // how many lives are remembered; 0: 16,384
 	Locals   bool // record each connected socket's own address
 	Inject   bool // work by socket injection even where pidfd_getfd(2) is to be had

@@ -28,6 +28,7 @@ type Supervisor struct {
 	confined   atomic.Bool // a process of the program has confined itself by Landlock
 	landlocked landlocked
 	stopping   atomic.Bool
+	fullAt     atomic.Int64 // when a process was last looked at for having all its descriptors in use
 	lastCaller atomic.Int32 // the thread that called last
 	othersAt   atomic.Int64 // when it was another than before, in Unix nanoseconds
 	unseen     atomic.Int64 // calls that the program made itself, because it could not be looked into

@@ -21,6 +21,11 @@ const (
 	PortExhausted        = "port-exhausted"
 	BindExhaustsPorts    = "bind-exhausts-ports"
 	DescriptorsExhausted = "descriptors-exhausted"
+	DeviceBindDenied     = "device-bind-denied"
+	MarkDenied           = "mark-denied"
+	TransparentDenied    = "transparent-denied"
+	PingDenied           = "ping-denied"
+	RawSocketDenied      = "raw-socket-denied"
 	UnknownCause         = "unknown"
 )
 
@@ -38,7 +43,7 @@ type examined struct {
 
 // refiners name a more telling cause than the errno alone does, in this order; "" leaves it to the next.
 var refiners = []func(*examined) string{
-	exhaustedPorts,
+	exhaustedPorts, rights,
 }
 
 // cause names the cause.

@@ -42,7 +42,7 @@ func (v *Investigation) Full(p *attempt.Process, cookie uint64, limit int) {
 
 // Ended tells the exit status that the program ended with, or 128 and the number of its signal. What no call shows can only be a
 // finding where the program failed.
-func (v *Investigation) Ended(status int) { v.status = status }
+func (v *Investigation) Ended(status int) { v.ended, v.status = true, status }
 
 // bare is a failure that no call of the life shows.
 func (v *Investigation) bare(rec *record, l *attempt.Life, call attempt.Call, errno attempt.Errno, at time.Time) *examined {

@@ -47,6 +47,11 @@ var explainers = map[string]func(*examined, *explanation){
 	Unreachable:          explainUnreachable,
 	PortExhausted:        explainPortExhausted,
 	BindExhaustsPorts:    explainBindExhausts,
+	DeviceBindDenied:     explainDeviceDenied,
+	MarkDenied:           explainMarkDenied,
+	TransparentDenied:    explainTransparentDenied,
+	PingDenied:           explainPingDenied,
+	RawSocketDenied:      explainRawDenied,
 	DescriptorsExhausted: explainDescriptors,
 	UnknownCause:         explainUnknown,
 }

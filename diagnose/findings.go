@@ -15,6 +15,7 @@ import (
 // ctx allows, nor than twice the time for one of them.
 func (v *Investigation) Findings(ctx context.Context, lives []*attempt.Life) ([]Finding, []Note) {
 	rec := gather(lives, v.now())
+	rec.succeeded = v.ended && v.status == 0
 	ctx, cancel := context.WithTimeout(ctx, 2*v.options.Timeout)
 	defer cancel()
 	var folded folder

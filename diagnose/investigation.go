@@ -52,7 +52,8 @@ type Investigation struct {
 	closed bool
 	tried  map[attempt.Attempt]*experiment
 	full   map[int]*fullness // by pid
-	status int               // see Ended
+	ended  bool              // Ended was called, with status
+	status int
 }
 
 // experiment is all that was tried for one distinct failed attempt.
@@ -101,6 +102,8 @@ func (v *Investigation) Failed(l *attempt.Life, r attempt.Result) {
 	}
 	e := &experiment{done: make(chan struct{})}
 	v.tried[r.Attempt] = e
+	var finishDenial func(*denial)
+	e.denial, finishDenial = v.beginDenial(pid, r)
 	if wantsPorts(r) {
 		e.ports = readPorts(pid, r)
 	}
@@ -111,7 +114,7 @@ func (v *Investigation) Failed(l *attempt.Life, r attempt.Result) {
 		if r.Call == attempt.CallBind && r.Source.Addr.Port() != 0 {
 			e.cap = v.capOf(pid) // at once: the process may be about to end
 		}
-		e.denial = v.lookAtDenial(pid, r)
+		finishDenial(&e.denial)
 		v.experiment(e, pid, r)
 	}()
 }

@@ -26,6 +26,7 @@ func (s *Supervisor) filter() unotify.Filter {
 		// A program that confines itself further: its calls must be its own from then on.
 		{Syscall: unix.SYS_LANDLOCK_RESTRICT_SELF, Action: unotify.Notify},
 	}}
+	f.Rules = append(f.Rules, rightsRules(!s.enforcing() && !s.inject)...)
 	if s.fakesNames() {
 		f.Rules = append(f.Rules,
 			unotify.Rule{Syscall: unix.SYS_GETSOCKNAME, Action: unotify.Notify},

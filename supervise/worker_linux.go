@@ -104,6 +104,8 @@ func (w *worker) serve() {
 		w.name()
 	case unix.SYS_SOCKET:
 		w.socket()
+	case unix.SYS_SETSOCKOPT:
+		w.setsockopt()
 	case unix.SYS_LANDLOCK_RESTRICT_SELF:
 		w.restrictSelf()
 	default:

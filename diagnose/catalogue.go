@@ -11,7 +11,7 @@ import (
 // order is the catalogue as it is listed: the bind side, then the way out.
 var order = []string{
 	BindDenied, BindPrivilegedPort, BindAddressNotLocal, BindAddressInUse, BindLoopbackSource, BindExhaustsPorts, PortExhausted, DescriptorsExhausted,
-	DeviceBindDenied, MarkDenied, TransparentDenied, PingDenied, RawSocketDenied,
+	DeviceBindDenied, MarkDenied, TransparentDenied, PingDenied, RawSocketDenied, SocketDenied,
 	FamilyMismatch, ConnectDenied, Refused, TimedOut, Unreachable, UnknownCause,
 }
 

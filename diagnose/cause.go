@@ -26,6 +26,7 @@ const (
 	TransparentDenied    = "transparent-denied"
 	PingDenied           = "ping-denied"
 	RawSocketDenied      = "raw-socket-denied"
+	SocketDenied         = "socket-denied"
 	UnknownCause         = "unknown"
 )
 
@@ -37,8 +38,9 @@ type examined struct {
 	rec     *record
 	options Options
 
-	full   *fullness // of descriptors-exhausted alone
-	status int       // the program's
+	full    *fullness // of descriptors-exhausted alone
+	seccomp bool      // a seccomp filter denied a call that was not seen
+	status  int       // the program's
 }
 
 // refiners name a more telling cause than the errno alone does, in this order; "" leaves it to the next.

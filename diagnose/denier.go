@@ -124,6 +124,8 @@ func (x *examined) deniedBy() Denier {
 	switch {
 	case x.Decided:
 		return ByProfile
+	case x.seccomp:
+		return BySeccomp
 	case x.Call != attempt.CallBind || x.Outcome.Kind != attempt.Denied:
 		return ""
 	}

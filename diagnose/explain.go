@@ -52,6 +52,7 @@ var explainers = map[string]func(*examined, *explanation){
 	TransparentDenied:    explainTransparentDenied,
 	PingDenied:           explainPingDenied,
 	RawSocketDenied:      explainRawDenied,
+	SocketDenied:         explainSocketDenied,
 	DescriptorsExhausted: explainDescriptors,
 	UnknownCause:         explainUnknown,
 }
@@ -65,7 +66,11 @@ func (x *examined) findingOf(cause string) Finding {
 	if x.Call != attempt.CallBind {
 		x.byTheSource(&e, cause)
 	}
-	explainers[cause](x, &e)
+	if x.seccomp && x.Call != attempt.CallSocket {
+		x.explainSeccomp(&e)
+	} else {
+		explainers[cause](x, &e)
+	}
 	if x.Decided {
 		if p := profileOf(x.rule()); p != "" {
 			e.advise("what the profile %s denies here, the place that it stands for denies as well: a change that passes here will pass there", p)

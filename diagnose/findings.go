@@ -37,7 +37,8 @@ func (v *Investigation) Findings(ctx context.Context, lives []*attempt.Life) ([]
 		x.knownOpen(ctx, v)
 		folded.finding(m, x.finding())
 	}
-	return append(folded.findings, v.exhausted(rec, folded.findings)...), folded.notes
+	found := append(folded.findings, v.exhausted(rec, folded.findings)...)
+	return append(found, v.unseenCalls(rec, found)...), folded.notes
 }
 
 // lonely reports whether an attempt that never ended is all that the program tried to reach its

@@ -44,6 +44,7 @@ func (w *worker) socket() {
 	domain, typ, proto := int(int32(w.n.Args[0])), int(int32(w.n.Args[1])), int(int32(w.n.Args[2]))
 	w.noteSocketRights(domain, typ, proto)
 	if !w.s.inject {
+		w.noteSocket(domain, proto)
 		w.pass() // it was only looked at
 		return
 	}

@@ -27,6 +27,7 @@ type Supervisor struct {
 
 	confined   atomic.Bool // a process of the program has confined itself by Landlock
 	landlocked landlocked
+	forbidden  map[attempt.Call]attempt.Errno // see Forbidden
 	stopping   atomic.Bool
 	fullAt     atomic.Int64 // when a process was last looked at for having all its descriptors in use
 	lastCaller atomic.Int32 // the thread that called last
@@ -54,7 +55,7 @@ type Supervisor struct {
 
 // New makes a supervisor for a program that Start will start.
 func New(opts Options) *Supervisor {
-	s := &Supervisor{opts: opts, privilegedBelow: readPrivilegedBelow(), ended: make(chan struct{})}
+	s := &Supervisor{opts: opts, privilegedBelow: readPrivilegedBelow(), forbidden: forbidden(), ended: make(chan struct{})}
 	if s.labelled = labelled(); s.labelled {
 		b, _ := os.ReadFile("/proc/self/attr/current")
 		s.label = string(b)

@@ -22,12 +22,13 @@ const (
 	CallSoError // getsockopt(SOL_SOCKET, SO_ERROR); the step's Errno is the value it read
 	CallReady
 	CallClose
+	CallSetsockopt
 )
 
 var callNames = [...]string{
 	CallSocket: "socket", CallBind: "bind", CallConnect: "connect", CallListen: "listen", CallSendto: "sendto",
 	CallSendmsg: "sendmsg", CallSendmmsg: "sendmmsg", CallSoError: "getsockopt(SO_ERROR)", CallReady: "poll",
-	CallClose: "close",
+	CallClose: "close", CallSetsockopt: "setsockopt",
 }
 
 // String is the call's name as its manual page has it.
@@ -75,6 +76,7 @@ type Step struct {
 	Count   int            // how often it was made, alike and in a row; 0 and 1 both mean once
 	Address netip.AddrPort // the address it named; not valid where it named none
 	Name    string         // the DNS name behind Address when it was made; "" where not known
+	Detail  string         // what setsockopt or socket was called with, "SO_MARK, 0x10"; "" for the others
 	At      time.Time      // when it was made (the first of Count)
 	Took    time.Duration  // how long until it was answered (the last of Count)
 	Rule    string         // for Decided: the rule in words, "openshift-v2-gear, bind rule 1"
@@ -130,6 +132,10 @@ func (l *Life) Attempts() []Result {
 		s := &l.Steps[i]
 		end := s.At.Add(s.Took)
 		switch {
+		case (s.Call == CallSetsockopt || s.Call == CallSocket) && s.Errno != 0:
+			out = append(out, Result{
+				Attempt: Attempt{Protocol: l.Protocol}, Outcome: bindOutcome(s.Errno), Begin: s.At, End: end, First: i, Last: i, Call: s.Call,
+			})
 		case s.Call == CallBind && s.Errno != 0:
 			out = append(out, Result{
 				Attempt: Attempt{Protocol: l.Protocol, Source: SourceOf(s.Address)},

@@ -20,6 +20,8 @@ func (s *Step) String() string {
 		b.WriteString(", decided by " + s.Rule)
 	case s.How == Decided:
 		b.WriteString(", decided by the profile")
+	case s.How == Inferred && s.Detail != "":
+		b.WriteString(", told by the rights that the program has")
 	case s.How == Inferred && s.Call != CallReady && s.Call != CallClose:
 		b.WriteString(", read off the socket afterwards")
 	}
@@ -35,7 +37,7 @@ func (s *Step) String() string {
 
 // CallText is the call and its result alone: "connect(192.0.2.1:80) = -1 EINVAL (invalid argument)".
 func (s *Step) CallText() string {
-	address := ""
+	address := s.Detail
 	if s.Address.IsValid() {
 		address = s.Address.String()
 	}

@@ -8,30 +8,37 @@ import (
 
 // The causes. Each has a page (docs/causes), which says how to tell it from the others.
 const (
-	BindDenied          = "bind-denied"
-	BindAddressNotLocal = "bind-address-not-local"
-	BindAddressInUse    = "bind-address-in-use"
-	BindPrivilegedPort  = "bind-privileged-port"
-	BindLoopbackSource  = "bind-loopback-source"
-	FamilyMismatch      = "family-mismatch"
-	ConnectDenied       = "connect-denied"
-	ProxyNeeded         = "proxy-needed"
-	Refused             = "refused"
-	TimedOut            = "timed-out"
-	Unreachable         = "unreachable"
-	PortExhausted       = "port-exhausted"
-	BindExhaustsPorts   = "bind-exhausts-ports"
-	UnknownCause        = "unknown"
-	DeniedByRoute       = "denied-by-route"
-	BroadcastDenied     = "broadcast-denied"
-	NoIPv4              = "no-ipv4"
-	NoIPv6              = "no-ipv6"
-	NoRoute             = "no-route"
-	PortFiltered        = "port-filtered"
-	HostDown            = "host-down"
-	RejectedOnTheWay    = "rejected-on-the-way"
-	MTUBlackHole        = "mtu-black-hole"
-	ConnectionStalled   = "connection-stalled"
+	BindDenied           = "bind-denied"
+	BindAddressNotLocal  = "bind-address-not-local"
+	BindAddressInUse     = "bind-address-in-use"
+	BindPrivilegedPort   = "bind-privileged-port"
+	BindLoopbackSource   = "bind-loopback-source"
+	FamilyMismatch       = "family-mismatch"
+	ConnectDenied        = "connect-denied"
+	ProxyNeeded          = "proxy-needed"
+	Refused              = "refused"
+	TimedOut             = "timed-out"
+	Unreachable          = "unreachable"
+	PortExhausted        = "port-exhausted"
+	BindExhaustsPorts    = "bind-exhausts-ports"
+	UnknownCause         = "unknown"
+	DeniedByRoute        = "denied-by-route"
+	BroadcastDenied      = "broadcast-denied"
+	NoIPv4               = "no-ipv4"
+	NoIPv6               = "no-ipv6"
+	NoRoute              = "no-route"
+	PortFiltered         = "port-filtered"
+	HostDown             = "host-down"
+	RejectedOnTheWay     = "rejected-on-the-way"
+	MTUBlackHole         = "mtu-black-hole"
+	ConnectionStalled    = "connection-stalled"
+	DescriptorsExhausted = "descriptors-exhausted"
+	DeviceBindDenied     = "device-bind-denied"
+	MarkDenied           = "mark-denied"
+	TransparentDenied    = "transparent-denied"
+	PingDenied           = "ping-denied"
+	RawSocketDenied      = "raw-socket-denied"
+	SocketDenied         = "socket-denied"
 )
 
 // examined is a failed attempt with all that there is to judge it by.
@@ -41,6 +48,10 @@ type examined struct {
 	facts   Facts
 	rec     *record
 	options Options
+
+	full    *fullness // of descriptors-exhausted alone
+	seccomp bool      // a seccomp filter denied a call that was not seen
+	status  int       // the program's
 }
 
 // refiners name a more telling cause than the errno alone does, in this order; "" leaves it to the next.

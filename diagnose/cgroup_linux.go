@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"unsafe"
 
@@ -16,41 +15,36 @@ var bindAttachTypes = []uint32{
 	unix.BPF_CGROUP_INET4_BIND, unix.BPF_CGROUP_INET6_BIND, unix.BPF_CGROUP_INET4_POST_BIND, unix.BPF_CGROUP_INET6_POST_BIND,
 }
 
-// bindPrograms asks which eBPF programs decide about the binds of a process's cgroup, its ancestors' included, which takes CAP_NET_ADMIN;
-// elsewhere tells that the process is in another cgroup than we.
-func bindPrograms(pid int) (p cgroupPrograms, elsewhere bool) {
-	theirs, ok := cgroupPath(read("/proc/" + strconv.Itoa(pid) + "/cgroup"))
-	if !ok {
-		return p, false
-	}
-	ours, _ := cgroupPath(read("/proc/self/cgroup"))
-	elsewhere = theirs != ours
+// ownCgroup is our own cgroup.
+func ownCgroup() string { return cgroupPath(read("/proc/self/cgroup")) }
+
+// bindPrograms asks which eBPF programs decide about the binds of a cgroup, those of its ancestors included, which takes CAP_NET_ADMIN.
+func bindPrograms(cgroup string) (p cgroupPrograms) {
 	root, within := cgroup2Mount(read("/proc/self/mountinfo"))
-	rel, err := filepath.Rel(within, theirs)
-	if root == "" || err != nil || strings.HasPrefix(rel, "..") {
-		return p, elsewhere
+	rel, err := filepath.Rel(within, cgroup)
+	if root == "" || cgroup == "" || err != nil || strings.HasPrefix(rel, "..") {
+		return p
 	}
 	p.cgroup = filepath.Join(root, rel)
 	ids, known := attachedPrograms(p.cgroup, unix.BPF_F_QUERY_EFFECTIVE)
 	if !known {
-		return p, elsewhere
+		return p
 	}
-	lsm, known := lsmPrograms()
-	p.known, p.lsm = known, lsm
+	p.lsm, p.known = lsmPrograms()
 	for _, id := range ids {
 		p.attached = append(p.attached, attachedText(programName(id), id, attachedTo(p.cgroup, root, id)))
 	}
-	return p, elsewhere
+	return p
 }
 
-// cgroupPath is the cgroup v2 of a process, out of /proc/PID/cgroup: the line "0::/path", cgroups(7).
-func cgroupPath(file string) (string, bool) {
+// cgroupPath is the path of a process's cgroup in the v2 hierarchy, "" where it is in none, out of /proc/PID/cgroup: the line "0::/path", cgroups(7).
+func cgroupPath(file string) string {
 	for line := range strings.Lines(file) {
 		if path, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
-			return path, true
+			return path
 		}
 	}
-	return "", false
+	return ""
 }
 
 // cgroup2Mount is where the cgroup v2 hierarchy is mounted, and which part of it, out of /proc/self/mountinfo, proc_pid_mountinfo(5).

@@ -34,6 +34,8 @@ type Binder interface {
 	TryBind(pid int, p attempt.Protocol, at netip.AddrPort) (attempt.Errno, error)
 	// Landlocked reports whether the process, or one that it comes from, has confined itself by Landlock during this run.
 	Landlocked(pid int) bool
+	// Cgroups is the process's /proc/PID/cgroup, as it was when it made the bind; "" where it can't be read.
+	Cgroups(pid int) string
 }
 
 // denial is what was found out about a bind that was denied, when it was. The zero value knows nothing.
@@ -63,24 +65,24 @@ type securityLabel struct {
 	differs bool // sallyport itself has another
 }
 
-// lookAtDenial finds out about a bind that was denied, while the process still lives.
-func (v *Investigation) lookAtDenial(pid int, r attempt.Result) denial {
+// beginDenial reads what there is to read of a process whose bind was denied. It is called while the process waits for its
+// answer: once it has ended it is in no cgroup. finish does the rest.
+func (v *Investigation) beginDenial(pid int, r attempt.Result) (d denial, finish func(*denial)) {
 	b, ok := v.trier.(Binder)
 	if !ok || v.options.NoCounterfactuals || r.Call != attempt.CallBind || r.Decided || r.Outcome.Kind != attempt.Denied {
-		return denial{}
+		return denial{}, func(*denial) {}
 	}
-	d := denial{landlocked: b.Landlocked(pid), landlock: landlockRestrictsTCP()}
-	d.programs, d.elsewhere = bindPrograms(pid)
-	d.label = labelOf(pid)
-	var err error
-	if d.own, err = b.TryBind(pid, r.Protocol, r.Source.Addr); err != nil {
-		return denial{}
+	d = denial{landlocked: b.Landlocked(pid), label: labelOf(pid)}
+	theirs, ours := cgroupPath(b.Cgroups(pid)), ownCgroup()
+	d.elsewhere = theirs != ours
+	return d, func(d *denial) {
+		d.landlock = landlockRestrictsTCP()
+		d.programs = bindPrograms(theirs)
+		var err, errUDP error
+		d.own, err = b.TryBind(pid, r.Protocol, r.Source.Addr)
+		d.udp, errUDP = b.TryBind(pid, attempt.UDP, r.Source.Addr)
+		d.tried = err == nil && errUDP == nil
 	}
-	if d.udp, err = b.TryBind(pid, attempt.UDP, r.Source.Addr); err != nil {
-		return denial{}
-	}
-	d.tried = true
-	return d
 }
 
 // by lists who can have denied the bind, as far as is known: one, and it is that one. sure says that each of the list was seen to be
@@ -122,6 +124,8 @@ func (x *examined) deniedBy() Denier {
 	switch {
 	case x.Decided:
 		return ByProfile
+	case x.seccomp:
+		return BySeccomp
 	case x.Call != attempt.CallBind || x.Outcome.Kind != attempt.Denied:
 		return ""
 	}

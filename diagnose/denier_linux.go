@@ -19,11 +19,11 @@ func landlockRestrictsTCP() bool {
 // labelOf tells whether SELinux or AppArmor is in force for a process.
 func labelOf(pid int) securityLabel {
 	theirs := trimLabel(read("/proc/" + strconv.Itoa(pid) + "/attr/current"))
-	l := securityLabel{context: theirs, differs: theirs != "" && theirs != trimLabel(read("/proc/self/attr/current"))}
+	l := securityLabel{context: theirs, differs: theirs != trimLabel(read("/proc/self/attr/current"))}
 	switch {
 	case selinux() == "enforcing":
 		l.module = BySELinux
-	case read("/sys/module/apparmor/parameters/enabled") == "Y" && strings.HasSuffix(theirs, "(enforce)"):
+	case read("/sys/module/apparmor/parameters/enabled") == "Y" && (theirs == "" || strings.HasSuffix(theirs, "(enforce)")):
 		l.module = ByAppArmor
 	}
 	return l

@@ -4,6 +4,10 @@ package diagnose
 
 func landlockRestrictsTCP() bool { return false }
 
-func bindPrograms(int) (cgroupPrograms, bool) { return cgroupPrograms{}, false }
+func bindPrograms(string) cgroupPrograms { return cgroupPrograms{} }
+
+func cgroupPath(string) string { return "" }
+
+func ownCgroup() string { return "" }
 
 func labelOf(int) securityLabel { return securityLabel{} }

@@ -43,40 +43,53 @@ func (x *examined) where() (frames []attempt.Frame, told bool) {
 
 // explainers has one function a cause.
 var explainers = map[string]func(*examined, *explanation){
-	BindDenied:          explainBindDenied,
-	BindAddressNotLocal: explainNotLocal,
-	BindAddressInUse:    explainInUse,
-	BindPrivilegedPort:  explainPrivileged,
-	BindLoopbackSource:  explainLoopback,
-	FamilyMismatch:      explainFamily,
-	ConnectDenied:       explainConnectDenied,
-	Refused:             explainRefused,
-	TimedOut:            explainTimedOut,
-	Unreachable:         explainUnreachable,
-	PortExhausted:       explainPortExhausted,
-	BindExhaustsPorts:   explainBindExhausts,
-	ProxyNeeded:         explainProxyNeeded,
-	UnknownCause:        explainUnknown,
-	DeniedByRoute:       explainDeniedByRoute,
-	BroadcastDenied:     explainBroadcast,
-	NoIPv4:              explainNoFamily,
-	NoIPv6:              explainNoFamily,
-	NoRoute:             explainNoRoute,
-	PortFiltered:        explainPortFiltered,
-	HostDown:            explainHostDown,
-	RejectedOnTheWay:    explainRejectedOnTheWay,
-	MTUBlackHole:        explainBlackHole,
-	ConnectionStalled:   explainStalled,
+	BindDenied:           explainBindDenied,
+	BindAddressNotLocal:  explainNotLocal,
+	BindAddressInUse:     explainInUse,
+	BindPrivilegedPort:   explainPrivileged,
+	BindLoopbackSource:   explainLoopback,
+	FamilyMismatch:       explainFamily,
+	ConnectDenied:        explainConnectDenied,
+	Refused:              explainRefused,
+	TimedOut:             explainTimedOut,
+	Unreachable:          explainUnreachable,
+	PortExhausted:        explainPortExhausted,
+	BindExhaustsPorts:    explainBindExhausts,
+	ProxyNeeded:          explainProxyNeeded,
+	UnknownCause:         explainUnknown,
+	DeniedByRoute:        explainDeniedByRoute,
+	BroadcastDenied:      explainBroadcast,
+	NoIPv4:               explainNoFamily,
+	NoIPv6:               explainNoFamily,
+	NoRoute:              explainNoRoute,
+	PortFiltered:         explainPortFiltered,
+	HostDown:             explainHostDown,
+	RejectedOnTheWay:     explainRejectedOnTheWay,
+	MTUBlackHole:         explainBlackHole,
+	ConnectionStalled:    explainStalled,
+	DeviceBindDenied:     explainDeviceDenied,
+	MarkDenied:           explainMarkDenied,
+	TransparentDenied:    explainTransparentDenied,
+	PingDenied:           explainPingDenied,
+	RawSocketDenied:      explainRawDenied,
+	SocketDenied:         explainSocketDenied,
+	DescriptorsExhausted: explainDescriptors,
 }
 
 // finding is the finding that a failed attempt comes to.
-func (x *examined) finding() Finding {
-	cause := x.cause()
+func (x *examined) finding() Finding { return x.findingOf(x.cause()) }
+
+// findingOf is the finding with that cause.
+func (x *examined) findingOf(cause string) Finding {
 	var e explanation
 	if x.Call != attempt.CallBind {
 		x.byTheSource(&e, cause)
 	}
-	explainers[cause](x, &e)
+	if x.seccomp && x.Call != attempt.CallSocket {
+		x.explainSeccomp(&e)
+	} else {
+		explainers[cause](x, &e)
+	}
 	if x.Decided {
 		if p := profileOf(x.rule()); p != "" {
 			e.advise("what the profile %s denies here, the place that it stands for denies as well: a change that passes here will pass there", p)

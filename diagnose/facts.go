@@ -32,6 +32,7 @@ type Facts struct {
 	AnyRoute4       Answer    // there is any IPv4 route but loopback's
 	AnyRoute6       Answer    // there is any global IPv6 route
 	UnprivilegedMin int       // ip_unprivileged_port_start; negative where it could not be read
+	PingGroups      string    // ping_group_range as it is; "" where it could not be read
 	RouteLocalnet   []string  // interfaces (or "all") with route_localnet=1; ip-sysctl.rst
 	NonlocalBind    Answer    // ip_nonlocal_bind is 1
 	Proxies         []Proxy   // proxy variables of the environment

@@ -18,6 +18,7 @@ func ReadFacts() Facts {
 		Landlock:        Unknown,
 		SELinux:         selinux(),
 	}
+	f.PingGroups = read("/proc/sys/net/ipv4/ping_group_range")
 	f.Addresses = interfaceAddresses()
 	f.DefaultRoute4, f.AnyRoute4 = routes4(read("/proc/net/route"))
 	f.DefaultRoute6, f.AnyRoute6 = routes6(read("/proc/net/ipv6_route"))

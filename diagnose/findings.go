@@ -15,6 +15,7 @@ import (
 // ctx allows, nor than twice the time for one of them.
 func (v *Investigation) Findings(ctx context.Context, lives []*attempt.Life) ([]Finding, []Note) {
 	rec := gather(lives, v.now())
+	rec.succeeded = v.ended && v.status == 0
 	ctx, cancel := context.WithTimeout(ctx, 2*v.options.Timeout)
 	defer cancel()
 	var folded folder
@@ -38,7 +39,8 @@ func (v *Investigation) Findings(ctx context.Context, lives []*attempt.Life) ([]
 		folded.finding(m, x.finding())
 	}
 	v.stalls(ctx, rec, &folded)
-	return folded.findings, folded.notes
+	found := append(folded.findings, v.exhausted(rec, folded.findings)...)
+	return append(found, v.unseenCalls(rec, found)...), folded.notes
 }
 
 // lonely reports whether an attempt that never ended is all that the program tried to reach its

@@ -21,6 +21,8 @@ type record struct {
 	all   []made
 	lives []*attempt.Life
 	ended time.Time
+
+	succeeded bool // the program is known to have ended with status 0
 }
 
 // gather reads the attempts off all lives. ended is when the program did.

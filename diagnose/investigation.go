@@ -54,6 +54,9 @@ type Investigation struct {
 	tried  map[attempt.Attempt]*experiment
 	paths  paths
 	sizes  map[netip.AddrPort]*sizes // of stalled connections, by destination
+	full   map[int]*fullness         // by pid
+	ended  bool                      // Ended was called, with status
+	status int
 }
 
 // experiment is all that was tried for one distinct failed attempt.
@@ -108,6 +111,8 @@ func (v *Investigation) Failed(l *attempt.Life, r attempt.Result) {
 	e := &experiment{done: make(chan struct{})}
 	e.env, _ = environ(pid) // at once: the process may be about to end
 	v.tried[r.Attempt] = e
+	var finishDenial func(*denial)
+	e.denial, finishDenial = v.beginDenial(pid, r)
 	if wantsPorts(r) {
 		e.ports = readPorts(pid, r)
 	}
@@ -120,7 +125,7 @@ func (v *Investigation) Failed(l *attempt.Life, r attempt.Result) {
 		if r.Call == attempt.CallBind && r.Source.Addr.Port() != 0 {
 			e.cap = v.capOf(pid) // at once: the process may be about to end
 		}
-		e.denial = v.lookAtDenial(pid, r)
+		finishDenial(&e.denial)
 		v.experiment(e, pid, r, from)
 	}()
 }

@@ -38,6 +38,9 @@ func (rec *record) noise(m *made) (note Note, ok bool) {
 			return Note{}, true
 		}
 	}
+	if m.Call == attempt.CallSetsockopt || m.Call == attempt.CallSocket {
+		return rec.rightsNoise(m)
+	}
 	if m.Call == attempt.CallBind {
 		return rec.bindNoise(m)
 	}
@@ -211,6 +214,9 @@ func same(a, b netip.AddrPort) bool { return unmap(a) == unmap(b) }
 
 // title is the attempt for a note: "python3 (pid 123), tcp to 192.0.2.1:80".
 func (m *made) title() string {
+	if m.Call == attempt.CallSetsockopt || m.Call == attempt.CallSocket {
+		return fmt.Sprintf("%s, %v(%s)", processName(m.life.Process), m.Call, m.life.Steps[m.Last].Detail)
+	}
 	if m.Call == attempt.CallBind {
 		return fmt.Sprintf("%s, %v bind to %v", processName(m.life.Process), m.Protocol, m.Source.Addr)
 	}

@@ -40,7 +40,13 @@ func appendStep(b []byte, s *attempt.Step) []byte {
 	b = appendString(b, s.Call.String())
 	b = append(b, `,"address":"`...)
 	b = appendAddress(b, s.Address)
-	b = append(b, `","result":`...)
+	if s.Detail != "" {
+		b = append(b, `","detail":`...)
+		b = appendString(b, s.Detail)
+		b = append(b, `,"result":`...)
+	} else {
+		b = append(b, `","result":`...)
+	}
 	switch {
 	case s.How == attempt.Unseen:
 		b = append(b, "null"...)

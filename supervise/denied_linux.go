@@ -13,10 +13,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// landlocked are the processes that have asked for a Landlock domain, and those seen to come from one.
+// landlocked are the processes that have asked for a Landlock domain, and those seen to come from one. cgroups are their
+// /proc/PID/cgroup, as it was when they were about to bind: by the time the bind is known to have failed they may have ended.
 type landlocked struct {
-	mu   sync.Mutex
-	pids map[int]struct{}
+	mu      sync.Mutex
+	pids    map[int]struct{}
+	cgroups map[int]string
 }
 
 // maxLandlocked bounds the memory of them.
@@ -49,11 +51,32 @@ func (w *worker) restrictSelf() {
 	w.pass()
 }
 
-// noteDomain remembers whether the caller comes from a process that confined itself: once it has ended nobody can tell.
+// noteDomain remembers where the caller stands, whose bind is let go: once it has ended nobody can tell.
 func (w *worker) noteDomain() {
-	if pid, err := unotify.ProcessOf(int(w.n.PID)); err == nil {
-		w.s.Landlocked(pid)
+	pid, err := unotify.ProcessOf(int(w.n.PID))
+	if err != nil {
+		return
 	}
+	w.s.Landlocked(pid)
+	l := &w.s.landlocked
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cgroups == nil || len(l.cgroups) >= maxLandlocked {
+		l.cgroups = map[int]string{}
+	}
+	l.cgroups[pid] = readProc("/proc/" + strconv.Itoa(pid) + "/cgroup")
+}
+
+// Cgroups is the /proc/PID/cgroup of a process, as it was when it made a bind that is not performed for it, else as it is; "" where it
+// can't be read.
+func (s *Supervisor) Cgroups(pid int) string {
+	s.landlocked.mu.Lock()
+	file, ok := s.landlocked.cgroups[pid]
+	s.landlocked.mu.Unlock()
+	if ok {
+		return file
+	}
+	return readProc("/proc/" + strconv.Itoa(pid) + "/cgroup")
 }
 
 // Landlocked reports whether the process, or one that it comes from, has asked for a Landlock domain since the program started.

@@ -27,6 +27,8 @@ func (s *Supervisor) filter() unotify.Filter {
 		{Syscall: unix.SYS_LANDLOCK_RESTRICT_SELF, Action: unotify.Notify},
 	}}
 	f.Rules = append(f.Rules, lookupRules(s.opts.Path)...)
+	f.Rules = append(f.Rules, rightsRules(!s.enforcing() && !s.inject)...)
+	f.Rules = append(f.Rules, s.plainSockets()...)
 	if s.fakesNames() {
 		f.Rules = append(f.Rules,
 			unotify.Rule{Syscall: unix.SYS_GETSOCKNAME, Action: unotify.Notify},

@@ -42,6 +42,12 @@ const sweepPeriod = 100 * time.Millisecond
 // socket serves socket(2).
 func (w *worker) socket() {
 	domain, typ, proto := int(int32(w.n.Args[0])), int(int32(w.n.Args[1])), int(int32(w.n.Args[2]))
+	w.noteSocketRights(domain, typ, proto)
+	if !w.s.inject {
+		w.noteSocket(domain, proto)
+		w.pass() // it was only looked at
+		return
+	}
 	if !w.likeUs() {
 		w.giveUp() // its socket would not be what it makes itself
 		return

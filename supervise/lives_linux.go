@@ -70,6 +70,16 @@ func (l *lives) add(k *socket, fd int32, p *attempt.Process) *entry {
 	return e
 }
 
+// addNameless starts the record of a socket that was never made.
+func (l *lives) addNameless(e *entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.order = append(l.order, e)
+	if len(l.order)-l.next > l.max {
+		l.forget()
+	}
+}
+
 // forget drops the oldest record that can be spared.
 func (l *lives) forget() {
 	kept := 0

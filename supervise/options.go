@@ -27,6 +27,9 @@ type Options struct {
 
 	// OnStalled, if not nil, is called with a copy of the life when one of its connections has stalled. TCP connections are sampled then.
 	OnStalled func(*attempt.Life)
+	// OnFull is called when a process has all the descriptors in use that it may have, limit of them, before its call is answered:
+	// its next socket(2) would fail, unseen. cookie is the last socket's.
+	OnFull func(p *attempt.Process, cookie uint64, limit int)
 
 	MaxLives int  // how many lives are remembered; 0: 16,384
 	Locals   bool // record each connected socket's own address

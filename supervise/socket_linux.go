@@ -51,6 +51,7 @@ func (w *worker) open(fd int32) (errno unix.Errno, ok bool) {
 	if k.domain = k.option(unix.SO_DOMAIN); k.inet() {
 		k.protocol = attempt.Protocol(k.option(unix.SO_PROTOCOL))
 		k.entry = w.s.lives.add(k, fd, w.process())
+		w.noteFull(fd)
 	}
 	return 0, true
 }

@@ -27,7 +27,9 @@ type Supervisor struct {
 
 	confined   atomic.Bool // a process of the program has confined itself by Landlock
 	landlocked landlocked
+	forbidden  map[attempt.Call]attempt.Errno // see Forbidden
 	stopping   atomic.Bool
+	fullAt     atomic.Int64 // when a process was last looked at for having all its descriptors in use
 	lastCaller atomic.Int32 // the thread that called last
 	othersAt   atomic.Int64 // when it was another than before, in Unix nanoseconds
 	unseen     atomic.Int64 // calls that the program made itself, because it could not be looked into
@@ -55,7 +57,7 @@ type Supervisor struct {
 
 // New makes a supervisor for a program that Start will start.
 func New(opts Options) *Supervisor {
-	s := &Supervisor{opts: opts, privilegedBelow: readPrivilegedBelow(), ended: make(chan struct{})}
+	s := &Supervisor{opts: opts, privilegedBelow: readPrivilegedBelow(), forbidden: forbidden(), ended: make(chan struct{})}
 	if s.labelled = labelled(); s.labelled {
 		b, _ := os.ReadFile("/proc/self/attr/current")
 		s.label = string(b)

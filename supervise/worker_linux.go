@@ -106,6 +106,8 @@ func (w *worker) serve() {
 		w.socket()
 	case unix.SYS_RECVFROM, unix.SYS_READ, unix.SYS_RECVMSG:
 		w.receive()
+	case unix.SYS_SETSOCKOPT:
+		w.setsockopt()
 	case unix.SYS_LANDLOCK_RESTRICT_SELF:
 		w.restrictSelf()
 	default:

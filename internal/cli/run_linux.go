@@ -135,6 +135,7 @@ func (r *running) run() int {
 	var investigation *diagnose.Investigation
 	r.opts.OnFailed = func(l *attempt.Life, res attempt.Result) { investigation.Failed(l, res) }
 	r.opts.OnStalled = func(l *attempt.Life) { investigation.Stalled(l) }
+	r.opts.OnFull = func(p *attempt.Process, cookie uint64, limit int) { investigation.Full(p, cookie, limit) }
 	s := supervise.New(r.opts)
 	facts := func() diagnose.Facts {
 		f := diagnose.ReadFacts()
@@ -167,6 +168,7 @@ func (r *running) run() int {
 	var lives []*attempt.Life
 	lives, out.LivesDropped = s.Lives()
 	out.Lives = lives
+	investigation.Ended(out.ExitStatus)
 	out.Findings, out.Notes = r.findings(investigation, lives, interrupts)
 	out.Warnings = r.warnings(s, len(out.Findings) > 0)
 	if r.callsites.Node != nil && !s.Survivors() { // else Node programs may yet start, and need it

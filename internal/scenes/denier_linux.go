@@ -32,6 +32,13 @@ var deniers = []Scene{
 			return slices.Concat(inCgroup(allow, unix.BPF_CGROUP_INET4_BIND)(t), landlocked(t))
 		}, nil),
 	},
+	// A seccomp filter that denies ranks above sallyport's: the call is never seen.
+	{Name: "bind-seccomp", Causes: []string{"bind-denied"}, Says: []string{`"denied_by":"seccomp"`}, Make: bindUnder(forbid("bind"), nil)},
+	{Name: "connect-seccomp", Causes: []string{"connect-denied"}, Says: []string{`"denied_by":"seccomp"`}, Make: plainUnder(forbid("connect"), connectTo, server4, "9")},
+	{Name: "socket-seccomp", Causes: []string{"socket-denied"}, Says: []string{`"denied_by":"seccomp"`}, Make: plainUnder(forbid("socket"), connectTo, server4, "9")},
+	// The filter is there, and the program fails of something else.
+	{Name: "seccomp-not-the-cause", Causes: []string{"refused"}, Make: plainUnder(forbid("bind"), connectTo, server4, "9")},
+	{Name: "seccomp-no-socket", Make: plainUnder(forbid("bind"), "raise SystemExit(3)")},
 	// Landlock does not restrict UDP: what denies that is something else.
 	{
 		Name: "bind-udp-cgroup", Causes: []string{"bind-denied"}, Says: []string{`"denied_by":"cgroup-ebpf"`},
@@ -54,6 +61,18 @@ func bindUnder(around, inside func(testing.TB) []string) func(testing.TB) Place 
 			place.Argv = append(inside(t), place.Argv...)
 		}
 		return place
+	}
+}
+
+// forbid runs a program under a seccomp filter that fails one call with EPERM.
+func forbid(call string) func(testing.TB) []string {
+	return func(t testing.TB) []string { return []string{helper(t, "forbid"), call} }
+}
+
+// plainUnder is a program with something in force around it and sallyport.
+func plainUnder(around func(testing.TB) []string, script string, args ...string) func(testing.TB) Place {
+	return func(t testing.TB) Place {
+		return Place{Host: testhost.NewPair(t).Client, Under: around(t), Argv: python(t, script, args...)}
 	}
 }
 

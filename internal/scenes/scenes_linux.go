@@ -41,6 +41,8 @@ func All() []Scene {
 		path,
 		stall,
 		proxies,
+		descriptors,
+		rights,
 	)
 }
 

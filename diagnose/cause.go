@@ -57,6 +57,7 @@ type examined struct {
 // refiners name a more telling cause than the errno alone does, in this order; "" leaves it to the next.
 var refiners = []func(*examined) string{
 	exhaustedPorts,
+	rights,
 	(*examined).proxyNeeded,
 	routeCause,
 	refineStall,

@@ -51,15 +51,15 @@ var proxies = []Scene{
 		Make: behindProxy(0, socks, "env", "all_proxy=socks5://"+proxyHost, "python3", "-c", connectTo, inside, "81"),
 	},
 	{ // a proxy that says yes to everything shows nothing
-		Name: "proxy-says-yes-to-all", Causes: []string{"timed-out"}, Says: []string{"that proves nothing"},
+		Name: "proxy-says-yes-to-all", Causes: []string{"port-filtered"}, Says: []string{"that proves nothing"},
 		Make: behindProxy(testhost.PortHTTP, yesToAll, "env", "https_proxy=http://"+proxyHost, "python3", "-c", connectTo, inside, "80"),
 	},
 	{
-		Name: "proxy-forbids", Causes: []string{"timed-out"}, Says: []string{"the proxy answered 403"},
+		Name: "proxy-forbids", Causes: []string{"port-filtered"}, Says: []string{"the proxy answered 403"},
 		Make: behindProxy(testhost.PortHTTP, forbidding, "env", "https_proxy=http://"+proxyHost, "python3", "-c", connectTo, inside, "80"),
 	},
 	{ // sallyport has the variable, the program has not
-		Name: "proxy-of-sallyport-alone", Causes: []string{"timed-out"},
+		Name: "proxy-of-sallyport-alone", Causes: []string{"port-filtered"},
 		Make: func(t testing.TB) Place {
 			p := behindProxy(testhost.PortHTTP, tinyproxy, "env", "-u", "https_proxy", "python3", "-c", connectTo, inside, "80")(t)
 			p.Under = []string{"env", "https_proxy=http://" + proxyHost}

@@ -140,9 +140,9 @@ func attach(t testing.TB, dir string, answer int32, attachType uint32) {
 		exit                   = 0x95
 	)
 	type instruction struct {
-		code, registers uint8
-		offset          int16
-		imm             int32
+		code, _ uint8
+		_       int16
+		imm     int32
 	}
 	program := [2]instruction{{code: movImm, imm: answer}, {code: exit}}
 	license := []byte("MIT\x00")

@@ -11,7 +11,8 @@ import (
 // order is the catalogue as it is listed: the bind side, then the way out.
 var order = []string{
 	BindDenied, BindPrivilegedPort, BindAddressNotLocal, BindAddressInUse, BindLoopbackSource,
-	FamilyMismatch, DeniedByRoute, BroadcastDenied, ConnectDenied, Refused, TimedOut, NoRoute, NoIPv4, NoIPv6, Unreachable, UnknownCause,
+	FamilyMismatch, DeniedByRoute, DeniedByNetfilter, DeniedByCgroup, DeniedByLandlock, DroppedHere, BroadcastDenied,
+	ConnectDenied, Refused, TimedOut, NoRoute, NoIPv4, NoIPv6, Unreachable, UnknownCause,
 }
 
 // Cause is an entry of the catalogue.

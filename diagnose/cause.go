@@ -24,6 +24,10 @@ const (
 	NoIPv4              = "no-ipv4"
 	NoIPv6              = "no-ipv6"
 	NoRoute             = "no-route"
+	DeniedByNetfilter   = "denied-by-netfilter"
+	DeniedByCgroup      = "denied-by-cgroup"
+	DeniedByLandlock    = "denied-by-landlock"
+	DroppedHere         = "dropped-here"
 )
 
 // examined is a failed attempt with all that there is to judge it by.
@@ -38,6 +42,7 @@ type examined struct {
 // refiners name a more telling cause than the errno alone does, in this order; "" leaves it to the next.
 var refiners = []func(*examined) string{
 	routeCause,
+	deniedCause,
 }
 
 // cause names the cause.

@@ -51,6 +51,10 @@ var explainers = map[string]func(*examined, *explanation){
 	NoIPv4:              explainNoFamily,
 	NoIPv6:              explainNoFamily,
 	NoRoute:             explainNoRoute,
+	DeniedByNetfilter:   explainNetfilter,
+	DeniedByCgroup:      explainCgroup,
+	DeniedByLandlock:    explainLandlock,
+	DroppedHere:         explainDroppedHere,
 }
 
 // finding is the finding that a failed attempt comes to.

@@ -39,6 +39,10 @@ const (
 	PingDenied           = "ping-denied"
 	RawSocketDenied      = "raw-socket-denied"
 	SocketDenied         = "socket-denied"
+	DeniedByNetfilter    = "denied-by-netfilter"
+	DeniedByCgroup       = "denied-by-cgroup"
+	DeniedByLandlock     = "denied-by-landlock"
+	DroppedHere          = "dropped-here"
 )
 
 // examined is a failed attempt with all that there is to judge it by.
@@ -60,6 +64,7 @@ var refiners = []func(*examined) string{
 	rights,
 	(*examined).proxyNeeded,
 	routeCause,
+	deniedCause,
 	refineStall,
 	refinePath,
 }

@@ -26,13 +26,13 @@ func bindPrograms(cgroup string) (p cgroupPrograms) {
 		return p
 	}
 	p.cgroup = filepath.Join(root, rel)
-	ids, known := attachedPrograms(p.cgroup, unix.BPF_F_QUERY_EFFECTIVE)
+	ids, known := attachedPrograms(p.cgroup, bindAttachTypes, unix.BPF_F_QUERY_EFFECTIVE)
 	if !known {
 		return p
 	}
 	p.lsm, p.known = lsmPrograms()
 	for _, id := range ids {
-		p.attached = append(p.attached, attachedText(programName(id), id, attachedTo(p.cgroup, root, id)))
+		p.attached = append(p.attached, attachedText(programName(id), id, attachedTo(p.cgroup, root, bindAttachTypes, id)))
 	}
 	return p
 }
@@ -60,9 +60,9 @@ func cgroup2Mount(mountinfo string) (mount, within string) {
 }
 
 // attachedTo is the cgroup that a program in force for dir is attached to: dir itself, or one above it.
-func attachedTo(dir, root string, id uint32) string {
+func attachedTo(dir, root string, types []uint32, id uint32) string {
 	for at := dir; strings.HasPrefix(at, root); at = filepath.Dir(at) {
-		if ids, ok := attachedPrograms(at, 0); ok && slices.Contains(ids, id) {
+		if ids, ok := attachedPrograms(at, types, 0); ok && slices.Contains(ids, id) {
 			return at
 		}
 		if at == root {
@@ -83,14 +83,14 @@ type queryAttr struct {
 // maxPrograms is how many programs one place of one cgroup can have: BPF_CGROUP_MAX_PROGS.
 const maxPrograms = 64
 
-// attachedPrograms lists the programs for binds of one cgroup. ok is false where the kernel does not tell.
-func attachedPrograms(dir string, flags uint32) (ids []uint32, ok bool) {
+// attachedPrograms lists the programs of such types of one cgroup. ok is false where the kernel does not tell.
+func attachedPrograms(dir string, types []uint32, flags uint32) (ids []uint32, ok bool) {
 	f, err := os.Open(dir)
 	if err != nil {
 		return nil, false
 	}
 	defer f.Close()
-	for _, typ := range bindAttachTypes {
+	for _, typ := range types {
 		var buf [maxPrograms]uint32
 		attr := queryAttr{
 			targetFD: uint32(f.Fd()), attachType: typ, queryFlags: flags,

@@ -74,6 +74,10 @@ var explainers = map[string]func(*examined, *explanation){
 	RawSocketDenied:      explainRawDenied,
 	SocketDenied:         explainSocketDenied,
 	DescriptorsExhausted: explainDescriptors,
+	DeniedByNetfilter:    explainNetfilter,
+	DeniedByCgroup:       explainCgroup,
+	DeniedByLandlock:     explainLandlock,
+	DroppedHere:          explainDroppedHere,
 }
 
 // finding is the finding that a failed attempt comes to.

@@ -14,8 +14,9 @@ import (
 
 // standpoint is where a process stands: what is needed to look from there once it is gone.
 type standpoint struct {
-	netns *os.File
-	uid   int // effective; negative where it could not be read
+	netns  *os.File
+	uid    int    // effective; negative where it could not be read
+	cgroup string // of the version 2 hierarchy; "" where it could not be read
 }
 
 // standpointOf is to be called while the process waits for the answer to its call: it may end right after. nil where the process can't be
@@ -29,7 +30,7 @@ func standpointOf(pid int) *standpoint {
 	if err != nil {
 		return nil
 	}
-	s := &standpoint{netns: netns, uid: -1}
+	s := &standpoint{netns: netns, uid: -1, cgroup: cgroupOf(strconv.Itoa(pid))}
 	if f := strings.Fields(field(read(dir+"/status"), "Uid")); len(f) > 1 { // real, effective, saved, file system
 		if n, err := strconv.Atoi(f[1]); err == nil {
 			s.uid = n
@@ -50,16 +51,39 @@ func (s *standpoint) look(ctx context.Context, r attempt.Result) here {
 	if s == nil || r.Decided || !r.Destination.IsValid() {
 		return h
 	}
+	a := effective(r)
 	_ = s.inside(func() {
 		if c, err := openRTNetlink(); err == nil {
 			defer c.close()
-			h.route = c.lookupRoute(effective(r), s.uid)
+			h.route = c.lookupRoute(a, s.uid)
 			if path := "/proc/sys/net/ipv6/conf/all/disable_ipv6"; read(path) == "1" { // of the thread's namespace
 				h.route.disabled = "net.ipv6.conf.all.disable_ipv6 is 1"
 			}
 		}
+		if !h.route.asked || h.route.errno != 0 {
+			return // no packet was made
+		}
+		h.filter = readFilter(ctx, s.packet(a, &h.route))
+		if r.Protocol == attempt.TCP && r.Outcome.Kind == attempt.TimedOut {
+			h.leaves = leaves(ctx, a)
+		}
 	})
+	if h.route.errno == 0 {
+		h.confining, h.portDenied = s.readCgroup(r), readLandlock(r)
+	}
 	return h
+}
+
+// packet is the first packet of an attempt.
+func (s *standpoint) packet(a attempt.Attempt, r *routing) packet {
+	p := packet{
+		to: a.Destination.Addr().Unmap(), from: r.source, port: a.Destination.Port(), protocol: a.Protocol, device: r.device, uid: s.uid,
+		tracked: a.Protocol.Stream(),
+	}
+	if a.Source.Kind == attempt.SourceGiven {
+		p.from = a.Source.Addr.Addr().Unmap()
+	}
+	return p
 }
 
 // effective is the attempt as it was made: without the bind that was elided.

@@ -37,6 +37,8 @@ func All() []Scene {
 		deniers,
 		ports,
 		routed,
+		filtered,
+		confined,
 		lookups,
 		path,
 		stall,

@@ -24,6 +24,9 @@ type Options struct {
 	// OnFailed is called with a copy of the life when one of its attempts has failed.
 	OnFailed func(*attempt.Life, attempt.Result)
 
+	// Scratch is a directory that a keeper, where one takes over, removes when the last process has ended; "" for none.
+	Scratch string
+
 	MaxLives int  // how many lives are remembered; 0: 16,384
 	Locals   bool // record each connected socket's own address
 	Inject   bool // work by socket injection even where pidfd_getfd(2) is to be had

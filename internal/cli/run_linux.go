@@ -52,7 +52,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.StringVar(&f.report, "report", "", "write the report to a `file` instead of stderr")
 	fs.StringVar(&f.output, "output", "text", "the report's format: text or json")
 	fs.StringVar(&f.events, "events", "", "write one JSON object a step to a `file`, as it happens")
-	fs.StringVar(&f.where, "where", "failed", "find the line of source of calls: `failed`, all (every bind and connect), node (all, by a hook in NODE_OPTIONS for Node), or off")
+	fs.StringVar(&f.where, "where", "failed", "`which` calls to find the line of source of: failed, all (every bind and connect too), node (all, and Node's by a hook in NODE_OPTIONS), or off")
 	fs.BoolVar(&f.verbose, "verbose", false, "report each socket's life, also where nothing failed")
 	fs.BoolVar(&f.noCounterfactuals, "no-counterfactuals", false, "don't try failed attempts again with one thing changed")
 	fs.BoolVar(&f.socketInjection, "inject", false, "work by socket injection, as where pidfd_getfd is forbidden")
@@ -123,6 +123,7 @@ func prepare(f *runFlags, argv []string, stdin io.Reader, stderr io.Writer) (*ru
 			problem(stderr, "hook for Node: %v", err)
 			return nil, exitFailed
 		}
+		r.opts.Scratch = r.callsites.Node.Dir()
 		r.opts.Env = r.callsites.Node.Env(os.Environ())
 	}
 	if what := supervise.LosesRights(path); what != "" {
@@ -168,7 +169,7 @@ func (r *running) run() int {
 	out.Lives = lives
 	out.Findings, out.Notes = r.findings(investigation, lives, interrupts)
 	out.Warnings = r.warnings(s, len(out.Findings) > 0)
-	if r.callsites.Node != nil && !s.Survivors() { // else Node programs may yet start, and need it
+	if r.callsites.Node != nil && !s.Survivors() { // else Node programs may yet start, and the keeper removes it
 		r.removeHook()
 	}
 	s.Close()

@@ -11,10 +11,16 @@ import (
 // stack takes longer than the call. Stacks that are alike are kept once, so that many sockets of one place cost no room.
 type located struct {
 	mu       sync.Mutex
-	failures map[*attempt.Process]int
-	all      map[*attempt.Process]int            // where all were asked for, what comes after the failures
+	failures map[program]int
+	all      map[program]int                     // where all were asked for, what comes after the failures
 	stacks   map[attempt.Frame][][]attempt.Frame // by the innermost frame
 	kept     int
+}
+
+// program is one that runs in one process. Its attempt.Process won't do: each thread may have its own.
+type program struct {
+	pid int
+	exe string
 }
 
 // Limits of the stacks that are taken: of failures, of binds and connects where all were asked for, of
@@ -44,11 +50,15 @@ func (s *Supervisor) locate(l *attempt.Life, st *attempt.Step) {
 }
 
 // once reports whether one more stack of a process may be taken.
-func (c *located) once(taken *map[*attempt.Process]int, p *attempt.Process, most int) bool {
+func (c *located) once(taken *map[program]int, process *attempt.Process, most int) bool {
+	var p program
+	if process != nil {
+		p = program{process.PID, process.Exe}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if *taken == nil {
-		*taken = map[*attempt.Process]int{}
+		*taken = map[program]int{}
 	}
 	if n, known := (*taken)[p]; n >= most || !known && len(*taken) >= locatedProcesses {
 		return false

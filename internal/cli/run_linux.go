@@ -119,12 +119,10 @@ func prepare(f *runFlags, argv []string, stdin io.Reader, stderr io.Writer) (*ru
 		r.opts.OnStep = eventsTo(r.events, func(err error) { problem(stderr, "events file: %v", err) })
 	}
 	if f.where == "node" {
-		if r.callsites.Node, err = callsite.NewNode(); err != nil {
+		if err := r.addHook(); err != nil {
 			problem(stderr, "hook for Node: %v", err)
 			return nil, exitFailed
 		}
-		r.opts.Scratch = r.callsites.Node.Dir()
-		r.opts.Env = r.callsites.Node.Env(os.Environ())
 	}
 	if what := supervise.LosesRights(path); what != "" {
 		problem(stderr, "%s is %s, and runs without those rights here: sallyport lacks CAP_SYS_ADMIN, so the kernel demands no_new_privs", path, what)
@@ -236,27 +234,6 @@ func (r *running) warnings(s *supervise.Supervisor, found bool) []string {
 		out = append(out, "a process confined itself with Landlock: its calls were its own from then on, and their errno was not seen")
 	}
 	return out
-}
-
-// stacks is an Options.Where: no stack where it is not known how to read one.
-func stacks(reader *callsite.Reader) func(tid int) []attempt.Frame {
-	return func(tid int) []attempt.Frame {
-		frames, err := reader.Stack(tid)
-		if err != nil {
-			return nil
-		}
-		return frames
-	}
-}
-
-// removeHook removes the hook for Node, where there is one.
-func (r *running) removeHook() {
-	if r.callsites.Node == nil {
-		return
-	}
-	if err := r.callsites.Node.Remove(); err != nil {
-		problem(r.stderr, "remove the hook for Node: %v", err)
-	}
 }
 
 // startFailed explains why the program did not start.

@@ -42,6 +42,9 @@ func NewNode() (*Node, error) {
 	return n, nil
 }
 
+// Dir is the directory that Remove removes.
+func (n *Node) Dir() string { return n.dir }
+
 func (n *Node) hook() string { return filepath.Join(n.dir, "hook.js") }
 
 // Env is the environment with the hook added to what Node is to load.

@@ -58,15 +58,6 @@ func capability(status string) Answer {
 	return answer(caps>>capNetBindService&1 == 1)
 }
 
-// read is a small file's content without the space around it; "" where it can't be read.
-func read(path string) string {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(b))
-}
-
 // field is the value of "Name:\tvalue" in a status file, proc_pid_status(5).
 func field(status, name string) string {
 	for line := range strings.Lines(status) {

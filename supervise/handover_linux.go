@@ -33,6 +33,7 @@ type keeperState struct {
 	Confined      bool
 	Killable      bool
 	Tag           string                 // the caller's own, for its OnStep
+	Scratch       string                 // a directory to remove at the end, "" for none
 	Held          []keptDuplicate        // where sockets are injected
 	Sockets       []keptSocket           // those whose answers depend on what was
 	Notifications []unotify.Notification // received, and not answered yet
@@ -84,7 +85,7 @@ func (s *Supervisor) HandOver(tag string) (int, error) {
 	s.stopWorkers()
 	st := keeperState{
 		PID: s.proc.PID, Elide: s.opts.Elide, Inject: s.inject, Confined: s.confined.Load(), Killable: s.killable, Tag: tag,
-		Notifications: s.handed,
+		Notifications: s.handed, Scratch: s.opts.Scratch,
 	}
 	if s.opts.Profile != nil {
 		b, err := s.opts.Profile.Encode()
@@ -204,7 +205,10 @@ func keep(onStep func(tag string) func(*attempt.Life, *attempt.Step)) error {
 	}
 	s.awaitEnd()
 	s.Close()
-	return nil
+	if st.Scratch == "" {
+		return nil
+	}
+	return os.RemoveAll(st.Scratch)
 }
 
 // awaitEnd waits until no process is left under the filter.

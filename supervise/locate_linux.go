@@ -11,15 +11,28 @@ import (
 // stack takes longer than the call. Stacks that are alike are kept once, so that many sockets of one place cost no room.
 type located struct {
 	mu       sync.Mutex
-	failures map[*attempt.Process]int
-	pending  map[*attempt.Process]int            // of connects left in progress, whose end comes without the thread
-	all      map[*attempt.Process]int            // where all were asked for, what comes after the failures
+	failures map[program]int
+	pending  map[program]int                     // of connects left in progress, whose end comes without the thread
+	all      map[program]int                     // where all were asked for, what comes after the failures
 	stacks   map[attempt.Frame][][]attempt.Frame // by the innermost frame
 	kept     int
 }
 
-// Limits of the stacks that are taken: of failures, of connects left in progress (and one more for each that failed without), of binds and connects where all were asked for, of
-// processes, and of different stacks that are kept to be shared.
+// program is one that runs in one process. Its attempt.Process won't do: each thread may have its own.
+type program struct {
+	pid int
+	exe string
+}
+
+func programOf(p *attempt.Process) program {
+	if p == nil {
+		return program{}
+	}
+	return program{p.PID, p.Exe}
+}
+
+// Limits of the stacks that are taken: of failures, of connects left in progress (and one more for each that failed without),
+// of binds and connects where all were asked for, of processes, and of different stacks that are kept to be shared.
 const (
 	failuresPerProcess = 32
 	pendingPerProcess  = 32
@@ -48,11 +61,12 @@ func (s *Supervisor) locate(l *attempt.Life, st *attempt.Step) {
 }
 
 // once reports whether one more stack of a process may be taken.
-func (c *located) once(taken *map[*attempt.Process]int, p *attempt.Process, most int) bool {
+func (c *located) once(taken *map[program]int, process *attempt.Process, most int) bool {
+	p := programOf(process)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if *taken == nil {
-		*taken = map[*attempt.Process]int{}
+		*taken = map[program]int{}
 	}
 	if n, known := (*taken)[p]; n >= most || !known && len(*taken) >= locatedProcesses {
 		return false
@@ -62,7 +76,8 @@ func (c *located) once(taken *map[*attempt.Process]int, p *attempt.Process, most
 }
 
 // pendingFailed gives a process one more stack of a connect left in progress, since one such connect failed without.
-func (c *located) pendingFailed(p *attempt.Process) {
+func (c *located) pendingFailed(process *attempt.Process) {
+	p := programOf(process)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.pending[p] > 0 {

@@ -38,7 +38,8 @@ func TestLocateBounded(t *testing.T) {
 			}})
 			e := s.lives.add(&socket{domain: unix.AF_INET, protocol: attempt.TCP, cookie: 1}, 3, &attempt.Process{})
 			stacks := map[*attempt.Frame]bool{}
-			for range 2 * allPerProcess {
+			for i := range 2 * allPerProcess {
+				e.life.Process = &attempt.Process{PID: 7, Command: []string{"thread", fmt.Sprint(i)}} // one process
 				st := c.step
 				s.locate(&e.life, &st)
 				if st.Where != nil {

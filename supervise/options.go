@@ -30,6 +30,8 @@ type Options struct {
 	// OnFull is called when a process has all the descriptors in use that it may have, limit of them, before its call is answered:
 	// its next socket(2) would fail, unseen. cookie is the last socket's.
 	OnFull func(p *attempt.Process, cookie uint64, limit int)
+	// Scratch is a directory that a keeper, where one takes over, removes when the last process has ended; "" for none.
+	Scratch string
 
 	MaxLives int  // how many lives are remembered; 0: 16,384
 	Locals   bool // record each connected socket's own address

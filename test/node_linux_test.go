@@ -2,9 +2,11 @@ package test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/testhost"
 )
@@ -68,4 +70,42 @@ func TestWhereNode(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNodeHookStays: a Node program that starts after sallyport has reported finds what it is told to load, which is gone
+// when the last process is.
+func TestNodeHookStays(t *testing.T) {
+	node := testhost.Need(t, "node", "nodejs")
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	// The late program waits for the pipe's other end to close.
+	late := filepath.Join(t.TempDir(), "late")
+	cmd := exec.Command(sallyport(t), "run", "--where", "node", "--report", os.DevNull, "--", "sh", "-c",
+		`(cat <&3 3<&-; "$0" -e 'require("fs").writeFileSync(process.argv[1], "ran")' "$1") >/dev/null 2>&1 & exit 0`, node, late)
+	cmd.ExtraFiles = []*os.File{r}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "sallyport-node-*")); len(left) != 1 {
+		t.Errorf("%v, want the hook while a process lives", left)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for time.Now().Before(deadline) {
+		text, _ := os.ReadFile(late)
+		left, _ := filepath.Glob(filepath.Join(dir, "sallyport-node-*"))
+		if string(text) == "ran" && len(left) == 0 {
+			return
+		}
+		time.Sleep(20 * time.Millisecond) // another process's doing: nothing tells when
+	}
+	t.Error("the late program did not run, or the hook is left behind")
 }

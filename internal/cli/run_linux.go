@@ -52,7 +52,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.StringVar(&f.report, "report", "", "write the report to a `file` instead of stderr")
 	fs.StringVar(&f.output, "output", "text", "the report's format: text or json")
 	fs.StringVar(&f.events, "events", "", "write one JSON object a step to a `file`, as it happens")
-	fs.StringVar(&f.where, "where", "failed", "find the line of source of calls: `failed`, all (every bind and connect), node (all, by a hook in NODE_OPTIONS for Node), or off")
+	fs.StringVar(&f.where, "where", "failed", "`which` calls to find the line of source of: failed, all (every bind and connect too), node (all, and Node's by a hook in NODE_OPTIONS), or off")
 	fs.BoolVar(&f.verbose, "verbose", false, "report each socket's life, also where nothing failed")
 	fs.BoolVar(&f.noCounterfactuals, "no-counterfactuals", false, "don't try failed attempts again with one thing changed")
 	fs.BoolVar(&f.socketInjection, "inject", false, "work by socket injection, as where pidfd_getfd is forbidden")
@@ -119,11 +119,10 @@ func prepare(f *runFlags, argv []string, stdin io.Reader, stderr io.Writer) (*ru
 		r.opts.OnStep = eventsTo(r.events, func(err error) { problem(stderr, "events file: %v", err) })
 	}
 	if f.where == "node" {
-		if r.callsites.Node, err = callsite.NewNode(); err != nil {
+		if err := r.addHook(); err != nil {
 			problem(stderr, "hook for Node: %v", err)
 			return nil, exitFailed
 		}
-		r.opts.Env = r.callsites.Node.Env(os.Environ())
 	}
 	if what := supervise.LosesRights(path); what != "" {
 		problem(stderr, "%s is %s, and runs without those rights here: sallyport lacks CAP_SYS_ADMIN, so the kernel demands no_new_privs", path, what)
@@ -171,7 +170,7 @@ func (r *running) run() int {
 	investigation.Ended(out.ExitStatus)
 	out.Findings, out.Notes = r.findings(investigation, lives, interrupts)
 	out.Warnings = r.warnings(s, len(out.Findings) > 0)
-	if r.callsites.Node != nil && !s.Survivors() { // else Node programs may yet start, and need it
+	if r.callsites.Node != nil && !s.Survivors() { // else Node programs may yet start, and the keeper removes it
 		r.removeHook()
 	}
 	s.Close()
@@ -238,27 +237,6 @@ func (r *running) warnings(s *supervise.Supervisor, found bool) []string {
 		out = append(out, "a process confined itself with Landlock: its calls were its own from then on, and their errno was not seen")
 	}
 	return out
-}
-
-// stacks is an Options.Where: no stack where it is not known how to read one.
-func stacks(reader *callsite.Reader) func(tid int) []attempt.Frame {
-	return func(tid int) []attempt.Frame {
-		frames, err := reader.Stack(tid)
-		if err != nil {
-			return nil
-		}
-		return frames
-	}
-}
-
-// removeHook removes the hook for Node, where there is one.
-func (r *running) removeHook() {
-	if r.callsites.Node == nil {
-		return
-	}
-	if err := r.callsites.Node.Remove(); err != nil {
-		problem(r.stderr, "remove the hook for Node: %v", err)
-	}
 }
 
 // startFailed explains why the program did not start.

@@ -8,10 +8,11 @@ import (
 	"github.com/sallyport/sallyport/docs/causes"
 )
 
-// order is the catalogue as it is listed: the bind side, then the way out.
+// order is the catalogue as it is listed: the bind side, then the way out, then the names.
 var order = []string{
 	BindDenied, BindPrivilegedPort, BindAddressNotLocal, BindAddressInUse, BindLoopbackSource,
-	FamilyMismatch, ConnectDenied, Refused, TimedOut, Unreachable, UnknownCause,
+	FamilyMismatch, ConnectDenied, Refused, TimedOut, Unreachable,
+	NameNotFound, NameServerFailure, ResolverSilent, ResolverRefused, UnknownCause,
 }
 
 // Cause is an entry of the catalogue.

@@ -18,6 +18,10 @@ const (
 	Refused             = "refused"
 	TimedOut            = "timed-out"
 	Unreachable         = "unreachable"
+	NameNotFound        = "name-not-found"
+	NameServerFailure   = "name-server-failure"
+	ResolverSilent      = "resolver-silent"
+	ResolverRefused     = "resolver-refused"
 	UnknownCause        = "unknown"
 )
 

@@ -69,6 +69,7 @@ const (
 	NoteRetried      = "retry-connected"         // a later attempt to the same destination connected
 	NoteBindSkipped  = "bind-made-good"          // the socket connected all the same, or another port was free
 	NoteProbe        = "probe"                   // a look at what the machine can do, or at a source address
+	NoteSlowLookup   = "slow-lookup"             // a name was resolved, after a server had not answered
 	NoteUnanswered   = "unanswered"              // in progress when the program ended, or given up soon
 )
 

@@ -15,12 +15,13 @@ import (
 // ctx allows, nor than twice the time for one of them.
 func (v *Investigation) Findings(ctx context.Context, lives []*attempt.Life) ([]Finding, []Note) {
 	rec := gather(lives, v.now())
+	rec.resolvers = cookiesOf(v.lookups)
 	ctx, cancel := context.WithTimeout(ctx, 2*v.options.Timeout)
 	defer cancel()
 	var folded folder
 	for i := range rec.all {
 		m := &rec.all[i]
-		if m.connected() {
+		if m.connected() || rec.ofLookup(m) {
 			continue
 		}
 		if n, ok := rec.noise(m); ok {
@@ -36,6 +37,7 @@ func (v *Investigation) Findings(ctx context.Context, lives []*attempt.Life) ([]
 		x.knownOpen(ctx, v)
 		folded.finding(m, x.finding())
 	}
+	v.looked(ctx, rec, &folded)
 	return folded.findings, folded.notes
 }
 

@@ -21,6 +21,8 @@ type record struct {
 	all   []made
 	lives []*attempt.Life
 	ended time.Time
+
+	resolvers map[uint64]bool // the cookies of the sockets that questions were asked on
 }
 
 // gather reads the attempts off all lives. ended is when the program did.

@@ -51,6 +51,8 @@ type Investigation struct {
 	mu     sync.Mutex
 	closed bool
 	tried  map[attempt.Attempt]*experiment
+
+	lookups []attempt.Lookup
 }
 
 // experiment is all that was tried for one distinct failed attempt.

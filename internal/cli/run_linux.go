@@ -156,6 +156,8 @@ func (r *running) run() int {
 	var lives []*attempt.Life
 	lives, out.LivesDropped = s.Lives()
 	out.Lives = lives
+	out.Lookups, out.LookupsDropped = s.Lookups()
+	investigation.Looked(out.Lookups)
 	out.Findings, out.Notes = r.findings(investigation, lives, interrupts)
 	out.Warnings = r.warnings(s, len(out.Findings) > 0)
 	s.Close()

@@ -32,7 +32,7 @@ type Place struct {
 
 // All lists the scenes. Each file of this package adds its own.
 func All() []Scene {
-	return slices.Concat(plain, lookups)
+	return slices.Concat(plain, lookups, lookupsBuilt)
 }
 
 // python is a program of a few lines: /usr/bin/python3 with what it says on the command line. It ends like a program that does not catch its error.

@@ -74,6 +74,9 @@ var lookups = []Scene{
 		Name: "slow-resolver-answers", Make: resolving(connectName, testhost.NameServer, "53", atNobody, atServer, "options timeout:1"),
 	},
 	{
+		Name: "answer-read-otherwise", Make: resolving(askAndRecv, testhost.NameServer, "53", atServer),
+	},
+	{
 		Name: "name-by-curl", Causes: []string{"refused"}, Says: []string{`"name":"` + testhost.NameServer},
 		Make: client("curl", "curl", "-s", "http://"+testhost.NameServer+":9/"),
 	},
@@ -126,6 +129,17 @@ import socket, sys
 addresses = socket.getaddrinfo(sys.argv[1], int(sys.argv[2]), type=socket.SOCK_STREAM)
 assert len(addresses) == 300, len(addresses)
 socket.create_connection([a for *_, a in addresses if a[0].startswith("172.16.")][0])
+`
+
+// askAndRecv asks twice, and reads the answers by a call that is not looked at.
+const askAndRecv = `
+import socket, sys, time
+question = b"\\1\\2\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0" + b"".join(bytes([len(p)]) + p.encode() for p in sys.argv[1].split(".")) + b"\\0\\0\\1\\0\\1"
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(2):
+    s.sendto(question, ("172.16.6.1", int(sys.argv[2])))
+    assert len(s.recv(512)) > len(question)
+time.sleep(3.1)
 `
 
 // askDNSPython resolves without the C library.

@@ -134,7 +134,7 @@ socket.create_connection([a for *_, a in addresses if a[0].startswith("172.16.")
 // askAndRecv asks twice, and reads the answers by a call that is not looked at.
 const askAndRecv = `
 import socket, sys, time
-question = b"\\1\\2\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0" + b"".join(bytes([len(p)]) + p.encode() for p in sys.argv[1].split(".")) + b"\\0\\0\\1\\0\\1"
+question = b"\1\2\1\0\0\1\0\0\0\0\0\0" + b"".join(bytes([len(p)]) + p.encode() for p in sys.argv[1].split(".")) + b"\0\0\1\0\1"
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for _ in range(2):
     s.sendto(question, ("172.16.6.1", int(sys.argv[2])))

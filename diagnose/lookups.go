@@ -181,9 +181,12 @@ func (r *resolution) finding(cause string) Finding {
 	l := r.last(cause)
 	var e explanation
 	for _, o := range r.lookups {
+		if slices.Contains(e.evidence, o.String()) {
+			continue // the same again from another socket, which got no answer either
+		}
 		e.saw("%v", o)
-		if len(e.evidence) == shownLookups {
-			e.saw("and %d more questions", len(r.lookups)-shownLookups)
+		if len(e.evidence) == shownLookups && len(r.lookups) > shownLookups {
+			e.saw("%d questions in all", len(r.lookups))
 			break
 		}
 	}

@@ -37,24 +37,26 @@ func (a Answer) String() string {
 
 // Lookup is one DNS question that a program asked, and what came back.
 type Lookup struct {
-	Process  *Process
-	TID      int32  // the thread that asked, or that read the answer where the question was not seen
-	FD       int    // the descriptor of its socket
-	Cookie   uint64 // the socket's, as in Life
-	Protocol Protocol
-	Server   netip.AddrPort
-	ID       uint16       // of the DNS message
-	Name     string       // what was asked for, without the last dot; "" where the question was not seen
-	Type     string       // "A", "AAAA", "SRV"; "" where the question was not seen
-	RCode    int          // of the answer
-	Answers  []netip.Addr // the addresses in the answer
-	Chain    []string     // the names that a CNAME chain led to, in order
-	Asked    time.Time    // when the question was first sent; when it was answered, where that was not seen
-	Answered time.Time    // zero: not
-	Outcome  Answer
-	Count    int       // how often it was sent, at least 1
-	Resolver *Resolver // the process's configuration; nil where it could not be read
-	Where    []Frame   // the call stack that got a bad answer, or asked again; nil where not known
+	Process   *Process
+	TID       int32  // the thread that asked, or that read the answer where the question was not seen
+	FD        int    // the descriptor of its socket
+	Cookie    uint64 // the socket's, as in Life
+	Protocol  Protocol
+	Server    netip.AddrPort
+	ID        uint16       // of the DNS message
+	Name      string       // what was asked for, without the last dot; "" where the question was not seen
+	Type      string       // "A", "AAAA", "SRV"; "" where the question was not seen
+	RCode     int          // of the answer
+	Answers   []netip.Addr // the addresses in the answer
+	Chain     []string     // the names that a CNAME chain led to, in order
+	Asked     time.Time    // when the question was first sent; when it was answered, where that was not seen
+	Answered  time.Time    // zero: not
+	Outcome   Answer
+	Awaited   bool      // the program was seen to wait in a way in which an answer could not have been missed
+	Elsewhere bool      // it was asked from another network namespace than sallyport's
+	Count     int       // how often it was sent, at least 1
+	Resolver  *Resolver // the process's configuration; nil where it could not be read
+	Where     []Frame   // the call stack that got a bad answer, or asked again; nil where not known
 }
 
 // String is "A banks.freenode.net at 192.0.2.53:53: no such name (NXDOMAIN), took 1.2 ms".

@@ -8,7 +8,7 @@ import (
 	"github.com/sallyport/sallyport/docs/causes"
 )
 
-// order is the catalogue as it is listed: the bind side, then the way out.
+// order is the catalogue as it is listed: the bind side, then the way out, then the names.
 var order = []string{
 	BindDenied,
 	BindPrivilegedPort,
@@ -44,6 +44,10 @@ var order = []string{
 	MTUBlackHole,
 	ConnectionStalled,
 	ProxyNeeded,
+	NameNotFound,
+	NameServerFailure,
+	ResolverSilent,
+	ResolverRefused,
 	UnknownCause,
 }
 

@@ -43,6 +43,10 @@ const (
 	DeniedByCgroup       = "denied-by-cgroup"
 	DeniedByLandlock     = "denied-by-landlock"
 	DroppedHere          = "dropped-here"
+	NameNotFound         = "name-not-found"
+	NameServerFailure    = "name-server-failure"
+	ResolverSilent       = "resolver-silent"
+	ResolverRefused      = "resolver-refused"
 )
 
 // examined is a failed attempt with all that there is to judge it by.

@@ -71,6 +71,7 @@ const (
 	NoteBindSkipped  = "bind-made-good"          // the socket connected all the same, or another port was free
 	NoteProbe        = "probe"                   // a look at what the machine can do, or at a source address
 	NoteWithout      = "went-on-without"         // an option or a kind of socket was denied, and the program went on without it
+	NoteSlowLookup   = "slow-lookup"             // a name was resolved, after a server had not answered
 	NoteUnanswered   = "unanswered"              // in progress when the program ended, or given up soon
 )
 

@@ -16,12 +16,13 @@ import (
 func (v *Investigation) Findings(ctx context.Context, lives []*attempt.Life) ([]Finding, []Note) {
 	rec := gather(lives, v.now())
 	rec.succeeded = v.ended && v.status == 0
+	rec.resolvers = cookiesOf(v.lookups)
 	ctx, cancel := context.WithTimeout(ctx, 2*v.options.Timeout)
 	defer cancel()
 	var folded folder
 	for i := range rec.all {
 		m := &rec.all[i]
-		if m.connected() {
+		if m.connected() || rec.ofLookup(m) {
 			continue
 		}
 		if n, ok := rec.noise(m); ok {
@@ -38,6 +39,7 @@ func (v *Investigation) Findings(ctx context.Context, lives []*attempt.Life) ([]
 		x.knownOpen(ctx, v)
 		folded.finding(m, x.finding())
 	}
+	v.looked(ctx, rec, &folded)
 	v.stalls(ctx, rec, &folded)
 	found := append(folded.findings, v.exhausted(rec, folded.findings)...)
 	return append(found, v.unseenCalls(rec, found)...), folded.notes

@@ -22,7 +22,8 @@ type record struct {
 	lives []*attempt.Life
 	ended time.Time
 
-	succeeded bool // the program is known to have ended with status 0
+	succeeded bool            // the program is known to have ended with status 0
+	resolvers map[uint64]bool // the cookies of the sockets that questions were asked on
 }
 
 // gather reads the attempts off all lives. ended is when the program did.

@@ -57,6 +57,8 @@ type Investigation struct {
 	full   map[int]*fullness         // by pid
 	ended  bool                      // Ended was called, with status
 	status int
+
+	lookups []attempt.Lookup
 }
 
 // experiment is all that was tried for one distinct failed attempt.

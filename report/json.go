@@ -21,6 +21,7 @@ type (
 		Lives        []lifeJSON    `json:"lives"`
 		LivesDropped int           `json:"lives_dropped"`
 		Elided       []elidedJSON  `json:"elided"`
+		Lookups      []lookupJSON  `json:"lookups"`
 		Warnings     []string      `json:"warnings"`
 	}
 	attemptJSON struct {
@@ -111,6 +112,10 @@ func (r *Run) JSON(w io.Writer) error {
 	}
 	for _, l := range r.Lives {
 		doc.Lives = append(doc.Lives, lifeOf(l))
+	}
+	doc.Lookups = make([]lookupJSON, 0, len(r.Lookups))
+	for i := range r.Lookups {
+		doc.Lookups = append(doc.Lookups, lookupOf(&r.Lookups[i]))
 	}
 	for _, b := range r.elided() {
 		doc.Elided = append(doc.Elided, elidedJSON{b.protocol.String(), b.address, b.count})

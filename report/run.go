@@ -13,14 +13,16 @@ const Version = 1
 
 // Run is the report of one run.
 type Run struct {
-	Version      int                // 0 stands for Version
-	Program      []string           // the command line that was run
-	ExitStatus   int                // the program's own; 128 + signal where it died by one
-	Findings     []diagnose.Finding // what failed, in order of time
-	Notes        []diagnose.Note    // what failed and did not matter
-	Lives        []*attempt.Life    // every socket, complete
-	LivesDropped int                // lives that were not kept, for their number
-	Warnings     []string           // what sallyport could not do or see in this run
+	Version        int                // 0 stands for Version
+	Program        []string           // the command line that was run
+	ExitStatus     int                // the program's own; 128 + signal where it died by one
+	Findings       []diagnose.Finding // what failed, in order of time
+	Notes          []diagnose.Note    // what failed and did not matter
+	Lives          []*attempt.Life    // every socket, complete
+	LivesDropped   int                // lives that were not kept, for their number
+	Lookups        []attempt.Lookup   // every DNS question that was seen, oldest first
+	LookupsDropped int                // questions that were seen and not kept, for their number
+	Warnings       []string           // what sallyport could not do or see in this run
 }
 
 // elided are the binds that --without-bind did not perform, folded, in order.

@@ -44,6 +44,7 @@ func (r *Run) Text(w io.Writer, o TextOptions) error {
 	}
 	if o.Verbose {
 		r.lives(p)
+		r.lookups(p)
 		if len(r.Findings) == 0 {
 			p.head("", "no attempt failed that mattered")
 		}

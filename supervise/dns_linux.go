@@ -3,6 +3,7 @@ package supervise
 import (
 	"encoding/binary"
 	"time"
+	"unsafe"
 
 	"github.com/sallyport/sallyport/attempt"
 	"github.com/sallyport/sallyport/unotify"
@@ -64,10 +65,10 @@ func (w *worker) receive() {
 		b, errno = w.peek(make([]byte, 64<<10))
 	}
 	switch {
-	case errno == unix.EAGAIN && !w.sock.protocol.Stream() && w.n.Nr == unix.SYS_READ:
-		w.s.names.waits(w, server) // Go reads when it has asked
+	case errno == unix.EAGAIN:
+		w.s.names.waits(w, server)
 		w.pass()
-	case errno == unix.EAGAIN || errno == 0 && len(b) == 0:
+	case errno == 0 && len(b) == 0:
 		w.pass()
 	case errno != 0:
 		// Looking has taken the socket's error: it is the call's to return.
@@ -109,12 +110,18 @@ const restAfter = 50 * time.Millisecond
 func (w *worker) peekStream() ([]byte, unix.Errno) {
 	b := make([]byte, lengthPrefix+64<<10)
 	got, errno := w.peek(b)
+	if errno == unix.EAGAIN && !w.sock.nonblocking() && !w.sock.hasReceiveTimeout() {
+		w.awaitAnswer() // the program waits for it in this call
+		got, errno = w.peek(b)
+	}
 	if errno != 0 || len(got) < lengthPrefix {
 		return nil, errno
 	}
 	whole := lengthPrefix + int(binary.BigEndian.Uint16(got))
-	w.mayBlock()
-	defer w.done()
+	if len(got) < whole {
+		w.mayBlock()
+		defer w.done()
+	}
 	// A socket with something to read is ready whether or not there is more, so the rest is looked for and not polled.
 	for until := time.Now().Add(restAfter); len(got) < whole && time.Now().Before(until) && w.released.Load() == 0; {
 		time.Sleep(time.Millisecond)
@@ -128,6 +135,29 @@ func (w *worker) peekStream() ([]byte, unix.Errno) {
 	return got[lengthPrefix:whole], 0
 }
 
+// answerAfter is how long an answer over TCP is waited for, in the program's place.
+const answerAfter = 500 * time.Millisecond
+
+// awaitAnswer waits until there is something to read, or the caller has a signal to attend to.
+func (w *worker) awaitAnswer() {
+	w.mayBlock()
+	defer w.done()
+	p := []unix.PollFd{{Fd: int32(w.sock.fd), Events: unix.POLLIN}}
+	for until := time.Now().Add(answerAfter); w.stray(); {
+		n, err := unix.Poll(p, int(time.Until(until).Milliseconds()))
+		if n > 0 || err != unix.EINTR || time.Now().After(until) {
+			return
+		}
+	}
+}
+
+// hasReceiveTimeout reports whether SO_RCVTIMEO bounds the socket's reads.
+func (k *socket) hasReceiveTimeout() bool {
+	var tv unix.Timeval
+	b := unsafe.Slice((*byte)(unsafe.Pointer(&tv)), unsafe.Sizeof(tv))
+	return getsockopt(k.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, b) != 0 || tv.Nano() != 0
+}
+
 // noteQueries looks at the data of a sendmsg or sendmmsg that names no address and is about to be passed on: glibc asks for
 // A and AAAA on its connected socket in one call.
 func (w *worker) noteQueries(headers []byte, size int) {
@@ -138,16 +168,18 @@ func (w *worker) noteQueries(headers []byte, size int) {
 	if !ok || errno != 0 || w.sock.entry == nil || w.sock.protocol.Stream() {
 		return
 	}
+	glibc := w.n.Nr == unix.SYS_SENDMMSG && len(headers) == 2*sizeofMmsghdr
 	for ; len(headers) >= sizeofMsghdr; headers = headers[min(size, len(headers)):] {
 		var m message
 		if w.readMessage(&m, headers) == 0 {
-			w.noteQuery(m.data)
+			w.noteQuery(m.data, glibc)
 		}
 	}
 }
 
-// noteQuery notes what is sent on w.sock, if that is a question to a resolver.
-func (w *worker) noteQuery(data []byte) {
+// noteQuery notes what is sent on w.sock, if that is a question to a resolver. awaited says that it is sent in glibc's way,
+// so that its answer is read in a way that is looked at.
+func (w *worker) noteQuery(data []byte, awaited bool) {
 	e := w.sock.entry
 	e.mu.Lock()
 	server := e.resolver
@@ -156,6 +188,6 @@ func (w *worker) noteQuery(data []byte) {
 		return
 	}
 	if m, ok := parseDNS(data); ok && !m.response {
-		w.s.names.asked(w, server, &m)
+		w.s.names.asked(w, server, &m, awaited)
 	}
 }

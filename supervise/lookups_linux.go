@@ -3,11 +3,13 @@ package supervise
 import (
 	"net/netip"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/attempt"
+	"golang.org/x/sys/unix"
 )
 
 // names is what the program's lookups told: each of them, and which name is behind an address.
@@ -89,6 +91,7 @@ func (n *names) add(w *worker, server netip.AddrPort) *attempt.Lookup {
 		Process: p, TID: int32(w.n.PID), FD: int(int32(w.n.Args[0])), Cookie: e.life.Cookie, Protocol: e.life.Protocol,
 		Server: server, Asked: time.Now(), Count: 1, Resolver: n.resolver(p),
 	}
+	l.Elsewhere = !sameLink("/proc/"+strconv.Itoa(int(w.n.PID))+"/ns/net", "/proc/self/ns/net")
 	if len(n.lookups) >= maxLookups {
 		n.dropped++
 		return l
@@ -110,7 +113,7 @@ func (n *names) find(w *worker, same func(*attempt.Lookup) bool) *attempt.Lookup
 }
 
 // asked notes a question. The same once more, on the same socket or another, is a retry: the caller's stack is then taken.
-func (n *names) asked(w *worker, server netip.AddrPort, m *dnsMessage) {
+func (n *names) asked(w *worker, server netip.AddrPort, m *dnsMessage, awaited bool) {
 	n.until.Store(time.Now().Add(lookupsActive).UnixNano())
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -118,11 +121,17 @@ func (n *names) asked(w *worker, server netip.AddrPort, m *dnsMessage) {
 	if l := n.find(w, func(l *attempt.Lookup) bool { return l.Server == server && l.Name == m.name && l.Type == kind }); l != nil {
 		l.Count++
 		l.ID = m.id
+		l.Awaited = l.Awaited || awaited
 		n.locate(w, l)
 		return
 	}
 	l := n.add(w, server)
-	l.ID, l.Name, l.Type = m.id, m.name, kind
+	l.ID, l.Name, l.Type, l.Awaited = m.id, m.name, kind, awaited
+	n.again(w, l)
+}
+
+// again takes the caller's stack, if the same was asked before and nobody answered. The lock is held.
+func (n *names) again(w *worker, l *attempt.Lookup) {
 	for i := len(n.lookups) - 2; i >= 0 && i > len(n.lookups)-32; i-- {
 		if o := n.lookups[i]; o.Process == l.Process && o.Name == l.Name && o.Type == l.Type && o.Outcome == attempt.LookupSilent {
 			n.locate(w, l)
@@ -131,12 +140,19 @@ func (n *names) asked(w *worker, server netip.AddrPort, m *dnsMessage) {
 	}
 }
 
-// waits notes that a program waits for an answer to a question that was not seen.
+// waits notes that a program looks for an answer, and there is none yet.
 func (n *names) waits(w *worker, server netip.AddrPort) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.find(w, func(*attempt.Lookup) bool { return true }) == nil {
-		n.add(w, server)
+	open := n.find(w, func(*attempt.Lookup) bool { return true })
+	if open == nil && w.n.Nr == unix.SYS_READ && !w.sock.protocol.Stream() { // Go reads when it has asked
+		open = n.add(w, server)
+		n.again(w, open)
+	}
+	for i := len(n.lookups) - 1; open != nil && i >= max(0, len(n.lookups)-64); i-- {
+		if l := n.lookups[i]; l.Cookie == w.sock.cookie && l.Answered.IsZero() {
+			l.Awaited = true
+		}
 	}
 }
 

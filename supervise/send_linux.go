@@ -124,7 +124,7 @@ record:
 		}
 	}
 	if errno == 0 {
-		w.noteQuery(m.data)
+		w.noteQuery(m.data, false)
 	}
 	return sent, errno, true
 }

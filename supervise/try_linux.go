@@ -14,7 +14,8 @@ import (
 
 // Try makes an attempt anew, by a socket of our own, from the network namespace of a process of the program and under
 // the same profile, and reports how it ended: a counterfactual, where the caller changed something in the attempt. Nothing
-// is sent on the connection. For UDP it is a connect, which asks the routing alone. ctx bounds it: an attempt without
+// is sent on the connection. For UDP it is a connect, which asks the routing alone; but to
+// port 53 with a name it is a DNS question for that name. ctx bounds it: an attempt without
 // an answer by then has timed out. The error says that it could not be made.
 func (s *Supervisor) Try(ctx context.Context, pid int, a attempt.Attempt) (attempt.Outcome, error) {
 	if !a.Destination.IsValid() {
@@ -91,6 +92,9 @@ func try(ctx context.Context, a attempt.Attempt) (attempt.Outcome, error) {
 	}
 	to := netip.AddrPortFrom(a.Destination.Addr().Unmap(), a.Destination.Port())
 	err = unix.Connect(fd, unixSockaddr(to))
+	if err == nil && asksName(a) {
+		return ask(ctx, fd, a.Name)
+	}
 	if err != unix.EINPROGRESS {
 		return ended(err), nil
 	}

@@ -168,6 +168,8 @@ func (r *running) run() int {
 	lives, out.LivesDropped = s.Lives()
 	out.Lives = lives
 	investigation.Ended(out.ExitStatus)
+	out.Lookups, out.LookupsDropped = s.Lookups()
+	investigation.Looked(out.Lookups)
 	out.Findings, out.Notes = r.findings(investigation, lives, interrupts)
 	out.Warnings = r.warnings(s, len(out.Findings) > 0)
 	if r.callsites.Node != nil && !s.Survivors() { // else Node programs may yet start, and the keeper removes it

@@ -11,10 +11,10 @@ const PortDNS = 53
 // Names that Unbound answers for.
 const (
 	NameServer  = "irc.example.test"   // the server's own addresses
-	NameAlias   = "alias.example.test" // a CNAME of NameServer
+	NameAlias   = "alias.example.test" // a CNAME of NameServer, whose address does not come with it
 	NameMissing = "no.example.test"    // NXDOMAIN, as all else in example.test
 	NameNoData  = "mail.example.test"  // has an MX record, and no address
-	NameBroken  = "www.broken.test"    // SERVFAIL: its own servers can't be reached
+	NameBroken  = "www.broken.test"    // SERVFAIL: its own servers may not be asked
 	NameForeign = "www.elsewhere.test" // REFUSED
 	NameLong    = "long.example.test"  // 300 addresses, the last the server's: too long for a datagram
 	NameWild    = "sub.wild.test"      // as every name below wild.test: the server's second address
@@ -29,7 +29,7 @@ func Unbound(h *Host, under ...string) *Server {
 		"server:",
 		`  chroot: ""`, `  username: ""`, "  directory: " + dir, `  pidfile: ""`, "  use-syslog: no", "  do-daemonize: no",
 		"  num-threads: 1", "  module-config: iterator", "  interface: 0.0.0.0", "  interface: ::0", "  access-control: 0.0.0.0/0 allow",
-		"  access-control: ::/0 allow", "  do-not-query-localhost: no",
+		"  access-control: ::/0 allow",
 		`  local-zone: "elsewhere.test." refuse`,
 		`  local-zone: "example.test." static`,
 		`  local-zone: "wild.test." redirect`,
@@ -45,7 +45,7 @@ func Unbound(h *Host, under ...string) *Server {
 	for i := range 299 {
 		lines = append(lines, fmt.Sprintf(`  local-data: "%s. A 198.18.%d.%d"`, NameLong, i/256, i%256))
 	}
-	lines = append(lines, "forward-zone:", `  name: "broken.test."`, "  forward-addr: 127.0.0.1@9")
+	lines = append(lines, "forward-zone:", `  name: "broken.test."`, "  forward-addr: 127.0.0.1") // do-not-query-localhost forbids it: SERVFAIL at once
 	s := h.serve(under, bin, "-d", "-p", "-c", writeFile(h.t, dir, "unbound.conf", 0o644, lines...))
 	h.AwaitListen(s, PortDNS)
 	return s

@@ -20,14 +20,21 @@ type socket struct {
 
 // close lets go of the socket, so that the program's close closes it.
 func (k *socket) close() {
-	switch {
-	case k.borrowed != nil:
+	k.release()
+	if k.borrowed != nil {
 		k.borrowed.release()
-	case k.fd > 0:
-		// Not a raw call: where the program closed its own meanwhile, this is the last close, and it may linger.
-		_ = unix.Close(k.fd)
 	}
 	*k = socket{}
+}
+
+// release closes the duplicate, and keeps what is known of the socket. That has to come before the program's answer: it may close its own
+// next, and its FIN is to go out then, and its port to be free.
+func (k *socket) release() {
+	if k.borrowed == nil && k.fd > 0 {
+		// Not a raw call: where the program closed its own meanwhile, this is the last close, and it may linger.
+		_ = unix.Close(k.fd)
+		k.fd = 0
+	}
 }
 
 // inet reports whether it is a socket that can leave the machine.

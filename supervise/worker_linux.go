@@ -135,7 +135,10 @@ func (w *worker) awaitOlder() bool {
 }
 
 // pass lets the kernel perform the call. Only for calls that no rule has to decide.
-func (w *worker) pass() { _ = w.s.listener.Continue(w.n.ID) }
+func (w *worker) pass() {
+	w.sock.release()
+	_ = w.s.listener.Continue(w.n.ID)
+}
 
 // notOurs reports whether an address is of a family that leads nowhere (AF_UNIX, netlink), and passes the call then. Where a profile
 // is enforced the socket has to be looked at all the same.
@@ -201,6 +204,7 @@ func (w *worker) answer(val int64, errno unix.Errno) {
 	if errno != 0 {
 		val = 0
 	}
+	w.sock.release()
 	if err := w.s.listener.Return(w.n.ID, val, errno); errors.Is(err, unotify.ErrGone) && w.acted && errno != unix.EINTR {
 		w.s.undelivered.keep(w, val, errno)
 	}

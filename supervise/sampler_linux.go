@@ -171,11 +171,14 @@ func (m *sampler) note(e *entry, t *attempt.Traffic) {
 	l, k := &e.life, e.sampled
 	if t == nil {
 		k.steps = len(l.Steps)
-		if l.Traffic != nil {
-			gone := *l.Traffic
-			gone.Lost = true
-			l.Traffic = &gone
+		l.Traffic = lost(l.Traffic)
+		return
+	}
+	if t.PMTU == 0 { // in TIME-WAIT, of which the kernel tells no more; all that was sent is acknowledged then
+		if l.Traffic = lost(l.Traffic); l.Traffic != nil {
+			l.Traffic.Unacked = 0
 		}
+		k.steps = len(l.Steps)
 		return
 	}
 	k.steps = -1
@@ -187,4 +190,14 @@ func (m *sampler) note(e *entry, t *attempt.Traffic) {
 		k.told = true
 		m.s.opts.OnStalled(e.copyLife())
 	}
+}
+
+// lost is a copy of the last sample of a socket that is no more.
+func lost(t *attempt.Traffic) *attempt.Traffic {
+	if t == nil {
+		return nil
+	}
+	gone := *t
+	gone.Lost = true
+	return &gone
 }

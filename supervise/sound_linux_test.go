@@ -87,10 +87,8 @@ func TestDumpTCP(t *testing.T) {
 	}
 	want := uint64(word(cookie[:], 0))
 	var found *attempt.Traffic
-	if err := dumpTCP(2, func(cookie uint64, tr *attempt.Traffic) { // AF_INET
-		if cookie == want {
-			found = tr
-		}
+	if err := dumpTCP(2, func(cookie uint64) bool { return cookie == want }, func(_ uint64, tr *attempt.Traffic) { // AF_INET
+		found = tr
 	}); err != nil {
 		t.Fatal(err)
 	}

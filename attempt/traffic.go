@@ -34,9 +34,9 @@ func (t *Traffic) StalledSending() bool {
 	return t != nil && t.Unacked > 0 && t.Retransmits >= stalledRetransmits && t.Backoff >= stalledRetransmits-1 && (!t.Lost || t.Retransmits >= sure)
 }
 
-// StalledReceiving reports whether data before other data stays away.
+// StalledReceiving reports whether data before other data stays away. Where the socket was lost, it stayed away until shortly before that.
 func (t *Traffic) StalledReceiving() bool {
-	return t != nil && t.Hole && t.At.Sub(t.Moved) >= stalledFor && !t.Lost
+	return t != nil && t.Hole && t.At.Sub(t.Moved) >= stalledFor
 }
 
 // Stalled reports whether the connection is stalled in either direction.

@@ -146,7 +146,7 @@ func (x *examined) sawPorts(e *explanation) {
 	var says []string
 	for _, port := range otherPorts {
 		echo, tried := x.path.ports[port]
-		if !tried {
+		if !tried || echo.Outcome.Kind == attempt.Cancelled { // a profile does not allow to ask
 			continue
 		}
 		says = append(says, fmt.Sprintf("port %d %s", port, inWords(echo)))

@@ -28,7 +28,11 @@ func (v *Investigation) stalls(ctx context.Context, rec *record, folded *folder)
 			case <-ctx.Done():
 			}
 		}
-		if x.sizes != nil && x.sizes.blackHole {
+		shown := x.sizes != nil && x.sizes.blackHole
+		if t := m.life.Traffic; t.Lost && !t.StalledSending() && !shown {
+			continue // it may have got well just before its end
+		}
+		if shown {
 			x.cfs = []Counterfactual{z.small, z.large}
 		}
 		folded.finding(m, x.finding())

@@ -109,7 +109,7 @@ func (z *sizes) measure(ctx context.Context, s Sounder, pid int, to netip.Addr, 
 		}
 	}
 	z.large = sized(to, large, attempt.Echo{Took: sizeWait}, false)
-	for range 3 {
+	for { // four times at most
 		var between []int
 		for _, size := range usualSizes {
 			if size > z.passes && size < z.vanishes {

@@ -115,6 +115,7 @@ func (l *lives) all() []*entry {
 // copyLife is a copy that its receiver may keep. The entry's lock is held.
 func (e *entry) copyLife() *attempt.Life {
 	c := e.life
+	c.Traffic = e.sampled.last()
 	c.Steps = append([]attempt.Step(nil), e.life.Steps...)
 	return &c
 }

@@ -3,6 +3,7 @@ package supervise
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"net/netip"
 	"syscall"
 	"unsafe"
@@ -37,7 +38,7 @@ func nextHop(to netip.Addr) (attempt.NextHop, error) {
 			continue
 		}
 		hop.Local = m.Data[7] == unix.RTN_LOCAL
-		for kind, value := range attributes(m.Data[unix.SizeofRtMsg:]) {
+		for kind, value := range eachAttribute(m.Data[unix.SizeofRtMsg:]) {
 			switch kind {
 			case unix.RTA_GATEWAY:
 				hop.Gateway, _ = netip.AddrFromSlice(value)
@@ -87,18 +88,17 @@ func appendAddr(b []byte, kind uint16, a netip.Addr) []byte {
 	return append(b, a.AsSlice()...)
 }
 
-// attributes reads routing attributes, by their kind.
-func attributes(b []byte) map[uint16][]byte {
-	out := make(map[uint16][]byte)
-	for len(b) >= unix.SizeofRtAttr {
-		n := int(binary.NativeEndian.Uint16(b))
-		if n < unix.SizeofRtAttr || n > len(b) {
-			break
+// eachAttribute reads routing attributes: their kinds and values.
+func eachAttribute(b []byte) iter.Seq2[uint16, []byte] {
+	return func(yield func(uint16, []byte) bool) {
+		for len(b) >= unix.SizeofRtAttr {
+			n := int(binary.NativeEndian.Uint16(b))
+			if n < unix.SizeofRtAttr || n > len(b) || !yield(binary.NativeEndian.Uint16(b[2:]), b[unix.SizeofRtAttr:n]) {
+				return
+			}
+			b = b[min((n+3)&^3, len(b)):]
 		}
-		out[binary.NativeEndian.Uint16(b[2:])] = b[unix.SizeofRtAttr:n]
-		b = b[min((n+3)&^3, len(b)):]
 	}
-	return out
 }
 
 // rtnetlink asks one question and reads the answer in this thread's network namespace.

@@ -12,17 +12,22 @@ import (
 // supervisor. It asks the kernel only while a connection is there that is old enough to be stalled, and spends at most a
 // twentieth of the time on it. Its goroutine ends when stop is closed.
 type sampler struct {
-	s    *Supervisor
-	own  string // sallyport's network namespace
-	stop chan struct{}
-	done chan struct{}
+	s      *Supervisor
+	own    string // sallyport's network namespace
+	rounds int
+	stop   chan struct{}
+	done   chan struct{}
 }
 
-// sampled is what the sampler knows of one life; it is the sampler's alone.
+// sampled is what the sampler knows of one life; all but its traffic is the sampler's alone.
 type sampled struct {
-	steps int    // how many steps it had when its socket was not there; -1: it was there
-	ns    string // its network namespace
-	told  bool   // that it is stalled
+	steps   int             // how many steps it had when its socket was not there; -1: it was there
+	ns      string          // its network namespace
+	due     int             // the round in which it was last due
+	seen    int             // the round in which it was last there
+	told    bool            // that it is stalled
+	has     bool            // it was sampled
+	traffic attempt.Traffic // guarded by the entry's lock
 }
 
 const (
@@ -73,10 +78,11 @@ func (m *sampler) round(last bool) {
 	type place struct {
 		pid     int
 		domains map[uint16]bool
-		lives   map[uint64]*entry
 	}
+	m.rounds++
 	places := map[string]*place{}
-	for _, e := range m.s.lives.all() {
+	all := m.s.lives.all()
+	for _, e := range all {
 		pid, due := m.due(e, last)
 		if !due {
 			continue
@@ -85,22 +91,16 @@ func (m *sampler) round(last bool) {
 		if k.ns == "" || last && k.ns != m.own {
 			continue
 		}
-		p := places[k.ns]
-		if p == nil {
-			p = &place{pid: pid, domains: map[uint16]bool{}, lives: map[uint64]*entry{}}
-			places[k.ns] = p
+		k.due = m.rounds
+		if places[k.ns] == nil {
+			places[k.ns] = &place{pid: pid, domains: map[uint16]bool{}}
 		}
-		p.domains[e.domain], p.lives[e.life.Cookie] = true, e
+		places[k.ns].domains[e.domain] = true
 	}
 	for ns, p := range places {
-		seen := map[uint64]*attempt.Traffic{}
 		sample := func() error {
 			for domain := range p.domains {
-				if err := dumpTCP(uint8(domain), func(cookie uint64, t *attempt.Traffic) {
-					if p.lives[cookie] != nil {
-						seen[cookie] = t
-					}
-				}); err != nil {
+				if err := dumpTCP(uint8(domain), m.wants, m.saw); err != nil {
 					return err
 				}
 			}
@@ -117,10 +117,18 @@ func (m *sampler) round(last bool) {
 		if err != nil {
 			continue // what was seen before stays
 		}
-		for cookie, e := range p.lives {
-			m.note(e, seen[cookie])
+		for _, e := range all {
+			if k := e.sampled; k != nil && k.due == m.rounds && k.ns == ns && k.seen != m.rounds {
+				m.missed(e)
+			}
 		}
 	}
+}
+
+// wants reports whether a socket is due in this round.
+func (m *sampler) wants(cookie uint64) bool {
+	e := m.s.lives.find(cookie)
+	return e != nil && e.sampled != nil && e.sampled.due == m.rounds
 }
 
 func namespaceOf(pid int) string { return "/proc/" + strconv.Itoa(pid) + "/ns/net" }
@@ -135,7 +143,7 @@ func (m *sampler) due(e *entry, last bool) (pid int, due bool) {
 	}
 	k := e.sampled
 	switch {
-	case k != nil && k.steps == len(l.Steps), last && l.Traffic == nil:
+	case k != nil && k.steps == len(l.Steps), last && (k == nil || !k.has):
 		return 0, false
 	case k == nil && !connects(l):
 		return 0, false
@@ -159,32 +167,54 @@ func (m *sampler) of(e *entry, pid int) *sampled {
 		if k.ns, _ = os.Readlink(namespaceOf(pid)); k.ns == m.own {
 			k.ns = m.own // one string for all
 		}
+		e.mu.Lock()
 		e.sampled = k
+		e.mu.Unlock()
 	}
 	return e.sampled
 }
 
-// note keeps a sample; nil where the socket was not there.
-func (m *sampler) note(e *entry, t *attempt.Traffic) {
+// saw keeps a sample of a socket that is wanted.
+func (m *sampler) saw(cookie uint64, t *attempt.Traffic) {
+	e := m.s.lives.find(cookie)
+	if e == nil {
+		return
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	l, k := &e.life, e.sampled
-	if t == nil {
-		k.steps = len(l.Steps)
-		if l.Traffic != nil {
-			gone := *l.Traffic
-			gone.Lost = true
-			l.Traffic = &gone
-		}
+	k := e.sampled
+	k.seen = m.rounds
+	if t.PMTU == 0 { // in TIME-WAIT, of which the kernel tells no more; all that was sent is acknowledged then
+		k.steps = len(e.life.Steps)
+		k.traffic.Lost, k.traffic.Unacked = true, 0
 		return
 	}
 	k.steps = -1
-	if old := l.Traffic; old != nil && old.Acked == t.Acked && old.Received == t.Received {
-		t.Moved = old.Moved
+	moved := t.At
+	if k.has && k.traffic.Acked == t.Acked && k.traffic.Received == t.Received {
+		moved = k.traffic.Moved
 	}
-	l.Traffic = t
-	if t.Stalled() && !k.told && m.s.opts.OnStalled != nil {
+	k.traffic, k.has = *t, true
+	k.traffic.Moved = moved
+	if k.traffic.Stalled() && !k.told && m.s.opts.OnStalled != nil {
 		k.told = true
 		m.s.opts.OnStalled(e.copyLife())
 	}
+}
+
+// missed notes that a socket was not there.
+func (m *sampler) missed(e *entry) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sampled.steps = len(e.life.Steps)
+	e.sampled.traffic.Lost = true
+}
+
+// last is a copy of a life's last sample; nil where there is none.
+func (k *sampled) last() *attempt.Traffic {
+	if k == nil || !k.has {
+		return nil
+	}
+	t := k.traffic
+	return &t
 }

@@ -26,9 +26,9 @@ const diagnosedStates = 0xfff &^ (1<<tcpClose | 1<<tcpListen | 1)
 
 const tcpListen = 10
 
-// dumpTCP samples the TCP sockets of this thread's network namespace and calls each. It needs no rights: it is what `ss -ti`
+// dumpTCP samples the TCP sockets of this thread's network namespace, and calls saw for each that is wanted; saw must not keep the sample. It needs no rights: it is what `ss -ti`
 // asks for.
-func dumpTCP(family uint8, each func(cookie uint64, t *attempt.Traffic)) error {
+func dumpTCP(family uint8, wanted func(cookie uint64) bool, saw func(cookie uint64, t *attempt.Traffic)) error {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
 	if err != nil {
 		return fmt.Errorf("open sock_diag: %w", err)
@@ -48,6 +48,7 @@ func dumpTCP(family uint8, each func(cookie uint64, t *attempt.Traffic)) error {
 		return fmt.Errorf("ask sock_diag: %w", err)
 	}
 	b := make([]byte, 1<<15)
+	var t attempt.Traffic
 	for {
 		n, _, err := unix.Recvfrom(fd, b, 0)
 		if err != nil {
@@ -64,8 +65,10 @@ func dumpTCP(family uint8, each func(cookie uint64, t *attempt.Traffic)) error {
 			case m.Header.Type == unix.NLMSG_ERROR:
 				return fmt.Errorf("sock_diag: %w", errorOf(m.Data))
 			case len(m.Data) >= diagMessageLength:
-				t := trafficOf(m.Data)
-				each(binary.NativeEndian.Uint64(m.Data[diagCookie:]), &t)
+				if cookie := binary.NativeEndian.Uint64(m.Data[diagCookie:]); wanted(cookie) {
+					t = trafficOf(m.Data)
+					saw(cookie, &t)
+				}
 			}
 		}
 	}
@@ -84,7 +87,7 @@ func trafficOf(message []byte) attempt.Traffic {
 	t := attempt.Traffic{At: now, Moved: now}
 	unread := binary.NativeEndian.Uint32(message[diagReceiveQueue:])
 	var held uint32
-	for kind, value := range attributes(message[diagMessageLength:]) {
+	for kind, value := range eachAttribute(message[diagMessageLength:]) {
 		switch {
 		case kind == diagMemory && len(value) >= 4:
 			held = binary.NativeEndian.Uint32(value)

@@ -63,7 +63,10 @@ func (w *worker) soError() {
 	}
 	st.Errno, st.Took = attempt.Errno(value), time.Since(st.At)
 	if value != 0 || w.sock.connected() {
-		w.s.watch.ended(e)
+		if w.s.watch.ended(e) && value == 0 {
+			// The program was faster than the watch. No error alone would say nothing: a connect in progress has none either.
+			w.s.record(e, attempt.Step{Call: attempt.CallReady, How: attempt.Inferred, TID: int32(tid), At: st.At})
+		}
 		w.s.record(e, st)
 	}
 	w.answer(0, errno)

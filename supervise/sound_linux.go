@@ -17,22 +17,28 @@ import (
 // Sound sends probes, all at the same time, from the network namespace of a process of the program, and reports what came back of
 // each by the end of ctx, or once all were answered. Nothing of it needs rights: who sent an ICMP error is told by the
 // socket's error queue (ip(7), IP_RECVERR), also to a TCP socket whose SYN it was. A profile's word is asked first: what it denies
-// is not sent.
+// is not sent, and Cancelled.
 func (s *Supervisor) Sound(ctx context.Context, pid int, probes []attempt.Probe) ([]attempt.Echo, error) {
-	if s.enforcing() {
-		for _, p := range probes {
+	all := make([]attempt.Echo, len(probes))
+	var allowed []attempt.Probe
+	var at []int
+	for i, p := range probes {
+		if s.enforcing() {
 			if _, denied := s.decide(attempt.Attempt{Protocol: p.Protocol, Destination: p.To}); denied {
-				return nil, fmt.Errorf("the profile denies %v to %v", p.Protocol, p.To)
+				all[i].Outcome = attempt.Outcome{Kind: attempt.Cancelled}
+				continue
 			}
 		}
+		allowed, at = append(allowed, p), append(at, i)
 	}
-	var echoes []attempt.Echo
 	err := inNamespaceOf(pid, func() error {
-		var err error
-		echoes, err = sound(ctx, probes)
+		echoes, err := sound(ctx, allowed)
+		for i, e := range echoes {
+			all[at[i]] = e
+		}
 		return err
 	})
-	return echoes, err
+	return all, err
 }
 
 // inNamespaceOf calls f on a thread that is in the process's network namespace; in sallyport's own where the process is gone.

@@ -138,11 +138,13 @@ func (wt *watch) end(cookie uint64, failed bool) {
 	}
 }
 
-// ended forgets a connect whose end the program was told.
-func (wt *watch) ended(e *entry) {
+// ended forgets a connect whose end the program was told, and reports whether it was still followed.
+func (wt *watch) ended(e *entry) bool {
 	wt.mu.Lock()
+	defer wt.mu.Unlock()
+	_, open := wt.open[e.life.Cookie]
 	delete(wt.open, e.life.Cookie)
-	wt.mu.Unlock()
+	return open
 }
 
 // Times of the minder's rounds.

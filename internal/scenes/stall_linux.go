@@ -33,12 +33,25 @@ var stall = []Scene{
 			r.Router.IP("link", "set", "eth1", "mtu", "1280")
 		}),
 	},
+	{Name: "nothing-wrong-slow-server", Make: talking(wait)},
+	{ // a program that learns at once that it is connected, as curl does, and then waits
+		Name: "nothing-wrong-nonblocking", Make: talking(connectMany),
+	},
+	{ // its window is closed: the peer's kernel answers each probe, so nothing is lost
+		Name: "server-reads-nothing", Make: talking(fill),
+	},
+	{ // for 3 s no acknowledgement comes back; then all goes well, and the program ends at once
+		Name: "outage-that-ended", Make: talking(outage),
+	},
 	{
-		Name: "nothing-wrong-slow-server", Make: func(t testing.TB) Place {
-			r := testhost.NewRow(t)
-			testhost.Talker(r.Server)
-			return Place{Host: r.Client, Argv: python(t, wait, testhost.RowServer4, fmt.Sprint(testhost.PortTalker))}
-		},
+		Name: "mtu-black-hole-receiving", Causes: []string{"mtu-black-hole"}, Undecided: []string{"connection-stalled"},
+		Says: []string{"stay away", "1280 bytes pass"},
+		Make: talk(testhost.RowServer4, 0, 5_000, func(r *testhost.Row) {
+			// A veth card tells its peer's host of a packet that is too large for it; a route's MTU is between the router and itself.
+			r.Router.IP("route", "replace", "172.16.7.0/24", "dev", "eth0", "scope", "link", "mtu", "lock", "1280")
+			r.Router.IP("route", "replace", "172.16.8.0/24", "dev", "eth1", "scope", "link", "mtu", "lock", "1280")
+			r.Router.Filter("output", mute...)
+		}),
 	},
 	{ // the router forgets the connection: only what is new passes
 		Name: "firewall-forgets-the-connection", Causes: []string{"connection-stalled"}, Says: []string{"sent again", "showed no MTU black hole"},
@@ -55,6 +68,16 @@ func talk(addr string, send, receive int, prepare func(*testhost.Row)) func(test
 		testhost.Talker(r.Server)
 		prepare(r)
 		return Place{Host: r.Client, Argv: python(t, talkTo, addr, fmt.Sprint(testhost.PortTalker), fmt.Sprint(send), fmt.Sprint(receive))}
+	}
+}
+
+// talking is a client of its own kind, with nothing on the way that hinders it.
+func talking(script string) func(testing.TB) Place {
+	return func(t testing.TB) Place {
+		testhost.Need(t, "nft", "nftables")
+		r := testhost.NewRow(t)
+		testhost.Talker(r.Server)
+		return Place{Host: r.Client, Argv: python(t, script, testhost.RowServer4, fmt.Sprint(testhost.PortTalker))}
 	}
 }
 
@@ -78,4 +101,45 @@ s.sendall(b"0 100000\n")
 time.sleep(5)
 f = s.makefile("rb")
 assert len(f.read(100003)) == 100003
+`
+
+// connectMany asks for the error of each connect as soon as poll says that it ended.
+const connectMany = `
+import select, socket, sys, time
+held = []
+for i in range(20):
+    s = socket.socket()
+    s.setblocking(False)
+    s.connect_ex((sys.argv[1], int(sys.argv[2])))
+    while s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0 and not select.select([], [s], [], 0)[1]:
+        pass
+    assert s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+    held.append(s)
+time.sleep(4)
+`
+
+// fill sends to a server that does not read.
+const fill = `
+import socket, sys
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+s.settimeout(5)
+s.sendall(b"0 100000000\n")
+try:
+    s.sendall(b"x" * 100000000)
+except socket.timeout:
+    pass
+`
+
+// outage keeps the acknowledgements away for a while.
+const outage = `
+import socket, subprocess, sys, time
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+f = s.makefile("rwb")
+time.sleep(2)
+nft = lambda rules: subprocess.run(["/usr/sbin/nft", "-f", "-"], input=rules.encode(), check=True)
+nft("table inet outage { chain in { type filter hook input priority 0; tcp sport %s drop; }; }" % sys.argv[2])
+f.write(b"0 5000\n"); f.flush()
+time.sleep(3.5)
+nft("delete table inet outage")
+assert len(f.read(5003)) == 5003
 `

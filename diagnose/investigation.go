@@ -98,7 +98,7 @@ func (v *Investigation) Failed(l *attempt.Life, r attempt.Result) {
 	e := &experiment{done: make(chan struct{})}
 	v.tried[r.Attempt] = e
 	v.running.Add(1)
-	from := standpointOf(pid)
+	from := standpointOf(l)
 	go func() {
 		defer v.running.Done()
 		defer close(e.done)

@@ -33,7 +33,7 @@ var filtered = []Scene{
 	},
 	{
 		Name: "output-reset", Causes: []string{"denied-by-netfilter"}, Undecided: []string{"refused"},
-		Says: []string{"tcp dport 80 counter packets"},
+		Says: []string{"tcp dport 80 counter reject with tcp reset"},
 		Make: toServer(server4, 80, output("accept", `jump corporate; }; chain corporate { tcp dport 80 counter reject with tcp reset`)),
 	},
 	{

@@ -93,6 +93,7 @@ type Process struct {
 // Life is the record of one socket, keyed by its kernel cookie (socket(7), SO_COOKIE).
 type Life struct {
 	Cookie   uint64 // 0 where the kernel would not tell
+	Netns    uint64 // of its network namespace, SO_NETNS_COOKIE; 0 where the kernel would not tell (before Linux 5.14)
 	Process  *Process
 	FD       int // the descriptor that its first call was made on
 	Protocol Protocol

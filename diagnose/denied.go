@@ -52,13 +52,12 @@ func explainNetfilter(x *examined, e *explanation) {
 	e.summary = fmt.Sprintf("%s can't reach %s: the packet filter of this machine %s what it sends: %s", x.who(), x.to(), does, h.shown()) + x.noBindHelps()
 	e.saw("the ruleset was read: the first packet of this attempt matches that rule, and nothing before it in its chain lets it pass")
 	x.sawLeaving(e)
-	e.saw("the server is not involved: %v", x.Outcome)
 	e.advise("see it: `nft -a list chain %s` as root", h.where())
 	if h.handle != 0 {
-		e.advise("to let %s pass, put a rule before it: `nft insert rule %s handle %d %s accept`; where a tool writes the rules (ufw, firewalld, Docker, "+
+		e.advise("to let %s pass, put a rule before it: `nft insert rule %s handle %d %s accept` as root; where a tool writes the rules (ufw, firewalld, Docker, "+
 			"a Kubernetes network plugin), have it allowed there", x.destinationRule(), h.where(), h.handle, x.nftMatch())
 	} else {
-		e.advise("to let %s pass: `nft add rule %s %s accept`; where a tool writes the rules (ufw, firewalld), have it allowed there", x.destinationRule(), h.where(), x.nftMatch())
+		e.advise("to let %s pass: `nft add rule %s %s accept` as root; where a tool writes the rules (ufw, firewalld), have it allowed there", x.destinationRule(), h.where(), x.nftMatch())
 	}
 	x.adviseProxy(e)
 }
@@ -148,7 +147,7 @@ func explainLandlock(x *examined, e *explanation) {
 }
 
 func explainDroppedHere(x *examined, e *explanation) {
-	e.summary = fmt.Sprintf("%s got no answer from %s: this machine itself discards what it sends, so nothing reaches the network: %s", x.who(), x.to(), x.Outcome) + x.noBindHelps()
+	e.summary = fmt.Sprintf("%s got no answer from %s: this machine itself discards what it sends, so nothing reaches the network", x.who(), x.to()) + x.noBindHelps()
 	x.sawLeaving(e)
 	x.sawFilter(e)
 	if !x.here.filter.read {

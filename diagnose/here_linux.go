@@ -19,24 +19,44 @@ type standpoint struct {
 	cgroup string // of the version 2 hierarchy; "" where it could not be read
 }
 
-// standpointOf is to be called while the process waits for the answer to its call: it may end right after. nil where the process can't be
-// looked at.
-func standpointOf(pid int) *standpoint {
-	if pid <= 0 {
+// standpointOf is to be called while the process waits for the answer to its call, where it does: it may end right after. A process that
+// is gone by now, as one that gave up waiting may be, still stood in our own network namespace if its socket was in that. nil where
+// the process can't be looked at.
+func standpointOf(l *attempt.Life) *standpoint {
+	if l.Process == nil || l.Process.PID <= 0 {
 		return nil
 	}
-	dir := "/proc/" + strconv.Itoa(pid)
-	netns, err := os.Open(dir + "/ns/net")
-	if err != nil {
-		return nil
+	pid := strconv.Itoa(l.Process.PID)
+	s := &standpoint{uid: -1, cgroup: cgroupOf(pid)}
+	var err error
+	if s.netns, err = os.Open("/proc/" + pid + "/ns/net"); err != nil {
+		if l.Netns == 0 || l.Netns != ownNetns() {
+			return nil
+		}
+		if s.netns, err = os.Open("/proc/self/ns/net"); err != nil {
+			return nil
+		}
 	}
-	s := &standpoint{netns: netns, uid: -1, cgroup: cgroupOf(strconv.Itoa(pid))}
-	if f := strings.Fields(field(read(dir+"/status"), "Uid")); len(f) > 1 { // real, effective, saved, file system
+	if f := strings.Fields(field(read("/proc/"+pid+"/status"), "Uid")); len(f) > 1 { // real, effective, saved, file system
 		if n, err := strconv.Atoi(f[1]); err == nil {
 			s.uid = n
 		}
 	}
 	return s
+}
+
+// ownNetns is the cookie of our own network namespace, SO_NETNS_COOKIE; 0 where the kernel would not tell.
+func ownNetns() uint64 {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0
+	}
+	defer unix.Close(fd)
+	n, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 func (s *standpoint) close() {

@@ -11,7 +11,7 @@ import (
 // standpoint is only taken where programs can be run.
 type standpoint struct{}
 
-func standpointOf(int) *standpoint { return nil }
+func standpointOf(*attempt.Life) *standpoint { return nil }
 
 func (*standpoint) close() {}
 

@@ -119,7 +119,7 @@ func (v *Investigation) Failed(l *attempt.Life, r attempt.Result) {
 		e.ports = readPorts(pid, r)
 	}
 	v.running.Add(1)
-	from := standpointOf(pid)
+	from := standpointOf(l)
 	go func() {
 		defer v.running.Done()
 		defer close(e.done)

@@ -49,12 +49,12 @@ func nft(ctx context.Context, args ...string) ([]byte, error) {
 	return exec.CommandContext(ctx, path, args...).Output()
 }
 
-// ruleText is a rule as nft prints it.
+// ruleText is a rule as nft prints it, with -s: the state of its counters would be another a moment later.
 func ruleText(ctx context.Context, h *filterHit) string {
 	if h.handle == 0 {
 		return "policy drop"
 	}
-	out, err := nft(ctx, "-a", "list", "chain", h.family, h.table, h.chain)
+	out, err := nft(ctx, "-a", "-s", "list", "chain", h.family, h.table, h.chain)
 	if err != nil {
 		return ""
 	}

@@ -54,7 +54,7 @@ func (l *lives) find(cookie uint64) *entry {
 func (l *lives) add(k *socket, fd int32, p *attempt.Process) *entry {
 	e := &entry{domain: uint16(k.domain)}
 	e.life = attempt.Life{
-		Cookie: k.cookie, Process: p, FD: int(fd), Protocol: k.protocol, Family: familyOf(k.domain),
+		Cookie: k.cookie, Netns: netnsOf(k.fd), Process: p, FD: int(fd), Protocol: k.protocol, Family: familyOf(k.domain),
 		Steps: make([]attempt.Step, 0, 1),
 	}
 	l.mu.Lock()

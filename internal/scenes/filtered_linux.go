@@ -18,6 +18,14 @@ var filtered = []Scene{
 		Says: []string{"ip6 daddr fd00:6::1 drop"},
 		Make: toServer(server6, 80, output("accept", `ip6 daddr fd00:6::1 drop`)),
 	},
+	{ // it waits for less than the kernel, and is gone when that is noticed
+		Name: "output-drop-impatient", Causes: []string{"denied-by-netfilter"}, Undecided: []string{"timed-out", "dropped-here"},
+		Make: func(t testing.TB) Place {
+			place := toServer(server4, 80, output("accept", "tcp dport 80 drop"))(t)
+			place.Argv = []string{testhost.Need(t, "curl", "curl"), "-sS", "-m", "2", "http://" + server4 + "/"}
+			return place
+		},
+	},
 	{
 		Name: "output-policy-drop", Causes: []string{"denied-by-netfilter"}, Undecided: []string{"timed-out", "dropped-here"},
 		Says: []string{"policy drop", "nft add rule inet site output ip daddr 172.16.6.1 tcp dport 80 accept"},
@@ -25,7 +33,7 @@ var filtered = []Scene{
 	},
 	{
 		Name: "output-reset", Causes: []string{"denied-by-netfilter"}, Undecided: []string{"refused"},
-		Says: []string{"tcp dport 80 counter packets"},
+		Says: []string{"tcp dport 80 counter reject with tcp reset"},
 		Make: toServer(server4, 80, output("accept", `jump corporate; }; chain corporate { tcp dport 80 counter reject with tcp reset`)),
 	},
 	{

@@ -2,6 +2,7 @@ package callsite
 
 import (
 	"debug/dwarf"
+	"path"
 
 	"github.com/sallyport/sallyport/attempt"
 )
@@ -43,6 +44,13 @@ func (r *Reader) sourceFrames(b *binaryFile, addr uint64) (frames []attempt.Fram
 	}
 	if len(frames) == 0 {
 		frames = append(frames, frame)
+	}
+	if dir, ok := unit.Val(dwarf.AttrCompDir).(string); ok {
+		for i := range frames {
+			if file := &frames[i].File; *file != "" && !path.IsAbs(*file) {
+				*file = path.Join(dir, *file)
+			}
+		}
 	}
 	return frames
 }

@@ -62,12 +62,12 @@ func where(p *printer, finding *diagnose.Finding) {
 	} else {
 		p.section("where")
 	}
-	frames := finding.Where
-	for i, f := range frames {
-		if i == shownFrames && !p.o.Verbose {
-			p.item(fmt.Sprintf("%d more: --verbose shows them", len(frames)-shownFrames), "")
-			return
-		}
+	frames, more := finding.Where, 0
+	if !p.o.Verbose {
+		frames = readableFrames(frames)
+		more = len(finding.Where) - len(frames)
+	}
+	for _, f := range frames {
 		at := f.File
 		if f.Line > 0 {
 			at += fmt.Sprintf(":%d", f.Line)
@@ -80,6 +80,26 @@ func where(p *printer, finding *diagnose.Finding) {
 			p.item(strings.TrimSpace(f.Text), "  ")
 		}
 	}
+	if more > 0 {
+		p.item(fmt.Sprintf("%d more: --verbose shows them", more), "")
+	}
+}
+
+// readableFrames are the first of the frames, and of those in a row that are only places in the same file without a name, such as
+// "libcurl.so.4+0x16774", one.
+func readableFrames(frames []diagnose.Frame) (out []diagnose.Frame) {
+	last := ""
+	for _, f := range frames {
+		file, _, _ := strings.Cut(f.File, "+0x")
+		if f.Line > 0 || f.Function != "" {
+			file = ""
+		}
+		if file == "" || file != last {
+			out = append(out, f)
+		}
+		last = file
+	}
+	return out[:min(len(out), shownFrames)]
 }
 
 // finding writes one finding: the answer, what happened, what was tried, what to do.

@@ -35,6 +35,7 @@ var benchmarks = []struct {
 	{"blackhole", (*bench).blackhole},
 	{"decide", (*bench).decide},
 	{"events", (*bench).events},
+	{"callsite", (*bench).callsite},
 }
 
 func names() []string {

@@ -36,7 +36,7 @@ func (r *Reader) nativeFrames(p *process, codes []code) (frames []attempt.Frame)
 	if first == last {
 		first, last = 0, len(codes)
 	}
-	deadline := time.Now().Add(maxCold)
+	deadline := time.Now().Add(max(maxCold, r.patience))
 	for _, c := range codes[first:last] {
 		frames = append(frames, r.place(p, c, deadline)...)
 	}
@@ -46,6 +46,10 @@ func (r *Reader) nativeFrames(p *process, codes []code) (frames []attempt.Frame)
 // place is the frames of one place: the function's own, and before it those that were inlined into it.
 func (r *Reader) place(p *process, c code, deadline time.Time) []attempt.Frame {
 	bare := []attempt.Frame{{File: fmt.Sprintf("%s+%#x", path.Base(c.image.path), c.addr())}}
+	if c.signal {
+		bare[0].Function = "<signal handler called>"
+		return bare
+	}
 	if c.image.key == (fileKey{}) {
 		f, err := p.open(c.image.module)
 		if err != nil {
@@ -65,28 +69,42 @@ func (r *Reader) place(p *process, c code, deadline time.Time) []attempt.Frame {
 	if time.Now().After(deadline) {
 		return bare // it is not kept, so that it may be looked up the next time
 	}
+	frames, done := r.lookUp(p, c, bare, deadline)
+	if done {
+		put(r, &r.places, maxPlaces, key, frames)
+	}
+	return frames
+}
+
+// lookUp reads the file for a place; done is false where there was no time for it.
+func (r *Reader) lookUp(p *process, c code, bare []attempt.Frame, deadline time.Time) (frames []attempt.Frame, done bool) {
+	// debug/elf and debug/dwarf may panic on a file that was made to (as their documentation has it).
+	defer func() {
+		if recover() != nil {
+			frames, done = bare, true
+		}
+	}()
 	binary, err := r.openBinary(p, c.image.module)
 	if err != nil {
-		return bare
+		return bare, true
 	}
 	defer binary.close()
-	frames := bare
-	frames[0].Function = binary.function(c.addr())
-	if isSystem(c.image.path) {
-		put(r, &r.places, maxPlaces, key, frames)
-		return frames
+	function := binary.function(c.addr())
+	frames = []attempt.Frame{{File: bare[0].File, Function: function}}
+	if isSystem(c.image.path) || callsOfRust(function) {
+		return frames, true
 	}
 	if time.Now().After(deadline) {
-		return frames
+		return frames, false
 	}
-	if lines := r.sourceFrames(binary, c.addr()); len(lines) > 0 {
-		if outer := &lines[len(lines)-1]; outer.Function == "" {
-			outer.Function = frames[0].Function
-		}
-		frames = lines
+	lines := r.sourceFrames(binary, c.addr())
+	if len(lines) == 0 {
+		return frames, true
 	}
-	put(r, &r.places, maxPlaces, key, frames)
-	return frames
+	if outer := &lines[len(lines)-1]; outer.Function == "" {
+		outer.Function = function
+	}
+	return lines, true
 }
 
 // systemLibraries start the names of libraries that make system calls for others, up to the dot or dash.
@@ -116,6 +134,11 @@ func nativeUserFrames(frames []attempt.Frame) []attempt.Frame {
 	for last > first && ofLibrary(&frames[last-1], starters) {
 		last--
 	}
+	// Rust's own main starts the program's.
+	if last-first > 1 && frames[last-1].Function == "main" && frames[last-1].Line == 0 && ofRust(&frames[last-2]) {
+		for last--; last > first && ofRust(&frames[last-1]); last-- {
+		}
+	}
 	if first == last {
 		return frames
 	}
@@ -135,12 +158,32 @@ var (
 )
 
 func ofLibrary(f *attempt.Frame, names map[string]bool) bool {
-	if strings.HasPrefix(f.File, "/rustc/") || strings.HasPrefix(f.Function, "std::") || strings.HasPrefix(f.Function, "<std::") {
-		return true
-	}
 	if f.Line > 0 {
-		return false // whoever has the lines of it works on it
+		return ofRust(f) // whoever has the lines of another works on it
 	}
 	name := strings.TrimPrefix(f.Function, "__libc_")
-	return names[f.Function] || names[name] || names[strings.TrimLeft(f.Function, "_")]
+	return names[f.Function] || names[name] || names[strings.TrimLeft(f.Function, "_")] || ofRust(f)
+}
+
+// ofRust reports whether the frame is of Rust's standard library, which comes with its lines.
+func ofRust(f *attempt.Frame) bool {
+	if strings.HasPrefix(f.File, "/rustc/") {
+		return true
+	}
+	name := strings.TrimPrefix(f.Function, "<")
+	return f.Line == 0 && (strings.HasPrefix(name, "std::") || strings.HasPrefix(name, "core::ops::function::"))
+}
+
+// callsOfRust reports whether Rust's standard library makes system calls with the function. They are not looked up: it takes
+// long, and nothing of a program is inlined into them.
+func callsOfRust(function string) bool {
+	if strings.HasPrefix(function, "std::sys::backtrace") {
+		return false
+	}
+	for _, start := range []string{"std::net::", "std::sys::", "std::io::"} {
+		if strings.HasPrefix(strings.TrimPrefix(function, "<"), start) {
+			return true
+		}
+	}
+	return false
 }

@@ -43,9 +43,9 @@ const (
 
 // code is one place on a stack.
 type code struct {
-	image *image
-	pc    uint64 // of the call, or of the instruction that the signal came in
-	start uint64 // of the function, as the unwind table has it
+	image  *image
+	pc     uint64 // of the call, or of the instruction that the signal came in
+	signal bool   // what the handler of a signal returns to
 }
 
 // addr is the place as the file itself counts.

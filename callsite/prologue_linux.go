@@ -7,7 +7,7 @@ import "encoding/binary"
 // variables. So rbp is as far above the stack pointer as that, or further where arguments lie on the stack. It is taken for found
 // only where the return address beside it follows a call that leads to the function: without a doubt where the distance is
 // as expected, and else where there is no second place like it.
-func (n *native) findBase(mem *memory, r *row, regs *registers) bool {
+func (n *native) findBase(p *process, mem *memory, r *row, regs *registers) bool {
 	const savedBase = 16 // CFA - rbp where rbp was pushed first
 	if r.cfa.kind != ruleRegister || r.cfa.reg != regRBP || r.cfa.offset != savedBase || regs.known[regRBP] {
 		return false
@@ -16,7 +16,7 @@ func (n *native) findBase(mem *memory, r *row, regs *registers) bool {
 	room, ok := roomBelowBase(mem, r.start, regs.value[regPC])
 	base := sp + room
 	if ok {
-		if to := n.calledFrom(mem, base); to == r.start || to == anywhere {
+		if to := n.calledFrom(mem, base); to == r.start || to == anywhere || to == nowhere && n.handles(p, mem, base) {
 			regs.set(regRBP, base)
 			return true
 		}
@@ -64,6 +64,20 @@ func (n *native) calledFrom(mem *memory, base uint64) uint64 {
 		return nowhere
 	}
 	return n.throughPLT(mem, to)
+}
+
+// handles reports whether what returns to the address that is saved above base is the handler of a signal.
+func (n *native) handles(p *process, mem *memory, base uint64) bool {
+	pc, err := mem.u64(base + 8)
+	if err != nil {
+		return false
+	}
+	i := n.imageOf(pc)
+	if i == nil {
+		return false
+	}
+	r, err := n.rowAt(p, mem, i, pc-1)
+	return err == nil && r.signal
 }
 
 // callBefore reports whether the instruction before pc can be a call, and where that leads.

@@ -122,7 +122,7 @@ func checkFrames(t *testing.T, python interpreter, script string, frames []attem
 	}
 }
 
-func mustAbs(t *testing.T, name string) string {
+func mustAbs(t testing.TB, name string) string {
 	t.Helper()
 	abs, err := filepath.Abs(name)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"sync"
+	"time"
 	"unsafe"
 
 	"github.com/sallyport/sallyport/attempt"
@@ -22,6 +23,7 @@ type Reader struct {
 	lines    cache[lineKey, string]
 	places   cache[placeKey, []attempt.Frame]
 	debug    cache[fileKey, *debugInfo]
+	patience time.Duration // instead of maxCold, for tests on machines that are busy
 }
 
 // unwinder is the runtime that a process runs its program with, found once for each process.

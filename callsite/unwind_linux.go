@@ -62,8 +62,8 @@ func (n *native) unwind(p *process, mem *memory) (codes []code, err error) {
 				return codes, nil
 			}
 		}
-		codes = append(codes, code{image: i, pc: at, start: r.start})
-		next, ended, err := n.caller(mem, r, &regs)
+		codes = append(codes, code{image: i, pc: at, signal: r.signal})
+		next, ended, err := n.caller(p, mem, r, &regs)
 		if err != nil || ended {
 			return codes, nil //nolint:nilerr // as far as is certain
 		}
@@ -73,12 +73,12 @@ func (n *native) unwind(p *process, mem *memory) (codes []code, err error) {
 }
 
 // caller is the registers as the caller has them; ended where there is none.
-func (n *native) caller(mem *memory, r *row, regs *registers) (next registers, ended bool, err error) {
+func (n *native) caller(p *process, mem *memory, r *row, regs *registers) (next registers, ended bool, err error) {
 	if r.regs[regPC].kind == ruleUndefined {
 		return next, true, nil
 	}
 	cfa, err := r.frameAddress(mem, regs)
-	if errors.Is(err, errUnknownRegister) && n.findBase(mem, r, regs) {
+	if errors.Is(err, errUnknownRegister) && n.findBase(p, mem, r, regs) {
 		cfa, err = r.frameAddress(mem, regs)
 	}
 	if err != nil {

@@ -19,6 +19,7 @@ const (
 	leavesWatch = 2300 * time.Millisecond // no longer than a counterfactual
 	leavesQuiet = 950 * time.Millisecond  // nor does it retransmit so soon
 	leavesPoll  = 2 * time.Millisecond
+	leavesPhase = 430 * time.Millisecond // between the retransmissions of the other counterfactuals, which begin all at the same time
 )
 
 // leaves makes a TCP connect and tells whether its packets leave the IP layer of this machine; Unknown where they were answered, or it
@@ -32,6 +33,7 @@ func leaves(ctx context.Context, a attempt.Attempt) Answer {
 		return Unknown
 	}
 	defer netstat.Close()
+	pause(ctx, leavesPhase)
 	fd := startConnect(a)
 	if fd < 0 {
 		return Unknown

@@ -27,15 +27,18 @@ func where(p *printer, finding *diagnose.Finding) {
 			through, frames = &frames[0], own
 		}
 	}
-	for i, f := range frames {
-		if i == shownFrames && !p.o.Verbose {
-			p.item(fmt.Sprintf("%d more: --verbose shows them", len(frames)-shownFrames), "")
-			break
-		}
+	shown := frames
+	if !p.o.Verbose {
+		shown = readableFrames(frames)
+	}
+	for _, f := range shown {
 		p.item(place(&f), "")
 		if f.Text != "" {
 			p.item(strings.TrimSpace(f.Text), "  ")
 		}
+	}
+	if more := len(frames) - len(shown); more > 0 {
+		p.item(fmt.Sprintf("%d more: --verbose shows them", more), "")
 	}
 	if through != nil {
 		p.item("by way of "+place(through), "")
@@ -55,4 +58,21 @@ func place(f *attempt.Frame) string {
 		at += " in " + f.Function
 	}
 	return at
+}
+
+// readableFrames are the first of the frames, and of those in a row that are only places in the same file without a name, such as
+// "libcurl.so.4+0x16774", one.
+func readableFrames(frames []attempt.Frame) (out []attempt.Frame) {
+	last := ""
+	for _, f := range frames {
+		file, _, _ := strings.Cut(f.File, "+0x")
+		if f.Line > 0 || f.Function != "" {
+			file = ""
+		}
+		if file == "" || file != last {
+			out = append(out, f)
+		}
+		last = file
+	}
+	return out[:min(len(out), shownFrames)]
 }

@@ -77,7 +77,7 @@ func (rec *record) everConnected(m *made) bool {
 
 func explainPortFiltered(x *examined, e *explanation) {
 	addr, port := x.Destination.Addr().Unmap(), x.Destination.Port()
-	e.summary = fmt.Sprintf("%s got no answer from %s, and that host is up: packets to its port %d are dropped, by a firewall, or by a server with more connections waiting than it takes",
+	e.summary = fmt.Sprintf("%s got no answer from %s, and that host is up: packets to its port %d, or the answers, are dropped, by a firewall there, on the way or here, or by a server with more connections waiting than it takes",
 		x.who(), x.to(), port)
 	x.openPort(e)
 	x.sawPorts(e)

@@ -28,7 +28,7 @@ var confined = []Scene{
 		Make: underCgroup(unix.BPF_PROG_TYPE_CGROUP_SKB, unix.BPF_CGROUP_INET_EGRESS, toServer(server4, 80, nil)),
 	},
 	{ // a program for the other family, and a far firewall
-		Name: "cgroup-of-the-other-family", Causes: []string{"timed-out"},
+		Name: "cgroup-of-the-other-family", Causes: []string{"port-filtered"},
 		Make: underCgroup(unix.BPF_PROG_TYPE_CGROUP_SOCK_ADDR, unix.BPF_CGROUP_INET6_CONNECT, toServer(server4, testhost.PortDropped, nil)),
 	},
 	{ // a packet filter says EPERM to UDP as well

@@ -73,12 +73,12 @@ var filtered = []Scene{
 		}),
 	},
 	{ // dropped on the other side, while rules here let it pass or are about others
-		Name: "remote-drop-beside-output-rules", Causes: []string{"timed-out"},
+		Name: "remote-drop-beside-output-rules", Causes: []string{"port-filtered"},
 		Make: toServer(server4, testhost.PortDropped, output("drop", `tcp dport 80 drop; ip daddr 192.0.2.0/24 drop; udp dport 9001 drop; meta skuid 1234 drop; `+
 			`ip daddr 172.16.6.1 accept; tcp dport 9001 drop`)),
 	},
 	{
-		Name: "remote-drop-unreadable", Causes: []string{"timed-out"},
+		Name: "remote-drop-unreadable", Causes: []string{"port-filtered"},
 		Make: withoutNetAdmin(toServer(server4, testhost.PortDropped, nil)),
 	},
 	{
@@ -90,7 +90,7 @@ var filtered = []Scene{
 		Make: toServer(server4, testhost.PortReset, output("accept", `ip daddr 172.16.6.1 limit rate over 100/second reject with tcp reset`)),
 	},
 	{ // the answer is dropped, not the question
-		Name: "input-drop", Causes: []string{"timed-out"},
+		Name: "input-drop", Causes: []string{"port-filtered"},
 		Make: toServer(server4, 9, func(p *testhost.Pair) {
 			p.Client.NFT(`table inet site { chain input { type filter hook input priority filter; tcp sport 9 drop; }; }`)
 		}),

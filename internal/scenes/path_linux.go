@@ -57,7 +57,7 @@ var path = []Scene{
 		Make: toServer(server4, testhost.PortUnreachable, nil),
 	},
 	{ // looks like rejected-on-the-way, and it is this machine
-		Name: "own-firewall-rejects", Causes: []string{"refused"}, Says: []string{"this machine said so itself"},
+		Name: "own-firewall-rejects", Causes: []string{"denied-by-netfilter"}, Undecided: []string{"refused"}, Says: []string{"tcp dport 8080 reject"},
 		Make: func(t testing.TB) Place {
 			r := testhost.NewRow(t)
 			r.Client.Filter("output", "tcp dport 8080 reject with icmpx type port-unreachable")

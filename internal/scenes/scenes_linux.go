@@ -40,6 +40,7 @@ func All() []Scene {
 		filtered,
 		confined,
 		lookups,
+		lookupsBuilt,
 		path,
 		stall,
 		proxies,

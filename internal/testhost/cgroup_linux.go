@@ -23,9 +23,11 @@ func CgroupDenying(t testing.TB, typ, attach uint32) []string {
 		t.Skipf("needs cgroups, version 2: %v", err)
 	}
 	t.Cleanup(func() { _ = unix.Unmount(root, unix.MNT_DETACH) })
-	name := fmt.Sprintf("sallyport-test-%d-%s", os.Getpid(), filepath.Base(root))
-	dir := filepath.Join(root, name)
-	if err := os.Mkdir(dir, 0o755); err != nil {
+	dir, err := os.MkdirTemp(root, "sallyport-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -37,7 +39,7 @@ func CgroupDenying(t testing.TB, typ, attach uint32) []string {
 		t.Skipf("needs the right to attach an eBPF program to a cgroup: %v", err)
 	}
 	const enter = `mount -t cgroup2 none /sys/fs/cgroup && echo $$ >/sys/fs/cgroup/$0/cgroup.procs && exec "$@"`
-	return []string{unshare, "-m", shell, "-c", enter, name}
+	return []string{unshare, "-m", shell, "-c", enter, filepath.Base(dir)}
 }
 
 // attachDenying loads "return 0", which denies, and attaches it; bpf(2), <linux/bpf.h>.

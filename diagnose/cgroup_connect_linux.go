@@ -14,12 +14,11 @@ func cgroupOf(pid string) string { return cgroupPath(read("/proc/" + pid + "/cgr
 // attached lists the eBPF programs of a type that a cgroup's processes run under: its own and its ancestors'. It takes CAP_BPF or
 // CAP_NET_ADMIN and a mounted hierarchy; ok reports whether the kernel told.
 func attached(cgroup string, typ uint32) (list []cgroupProgram, ok bool) {
-	root, within := cgroup2Mount(read("/proc/self/mountinfo"))
-	rel, err := filepath.Rel(within, cgroup)
-	if root == "" || cgroup == "" || err != nil || strings.HasPrefix(rel, "..") {
+	root, dir := cgroupDirectory(cgroup)
+	if dir == "" {
 		return nil, false
 	}
-	dir, types := filepath.Join(root, rel), []uint32{typ}
+	types := []uint32{typ}
 	ids, ok := attachedPrograms(dir, types, unix.BPF_F_QUERY_EFFECTIVE)
 	for _, id := range ids {
 		at := filepath.Join("/", strings.TrimPrefix(attachedTo(dir, root, types, id), root))

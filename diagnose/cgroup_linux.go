@@ -20,12 +20,11 @@ func ownCgroup() string { return cgroupPath(read("/proc/self/cgroup")) }
 
 // bindPrograms asks which eBPF programs decide about the binds of a cgroup, those of its ancestors included, which takes CAP_NET_ADMIN.
 func bindPrograms(cgroup string) (p cgroupPrograms) {
-	root, within := cgroup2Mount(read("/proc/self/mountinfo"))
-	rel, err := filepath.Rel(within, cgroup)
-	if root == "" || cgroup == "" || err != nil || strings.HasPrefix(rel, "..") {
+	root, dir := cgroupDirectory(cgroup)
+	if dir == "" {
 		return p
 	}
-	p.cgroup = filepath.Join(root, rel)
+	p.cgroup = dir
 	ids, known := attachedPrograms(p.cgroup, bindAttachTypes, unix.BPF_F_QUERY_EFFECTIVE)
 	if !known {
 		return p
@@ -47,16 +46,38 @@ func cgroupPath(file string) string {
 	return ""
 }
 
-// cgroup2Mount is where the cgroup v2 hierarchy is mounted, and which part of it, out of /proc/self/mountinfo, proc_pid_mountinfo(5).
-func cgroup2Mount(mountinfo string) (mount, within string) {
+// cgroupDirectory is the directory of a cgroup, and where the hierarchy that it is in is mounted; "" where none can be reached.
+func cgroupDirectory(cgroup string) (root, dir string) {
+	if cgroup == "" {
+		return "", ""
+	}
+	for _, m := range cgroup2Mounts(read("/proc/self/mountinfo")) {
+		rel, err := filepath.Rel(m.within, cgroup)
+		if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+			continue
+		}
+		var fs unix.Statfs_t
+		at := filepath.Join(m.at, rel)
+		if unix.Statfs(at, &fs) == nil && fs.Type == unix.CGROUP2_SUPER_MAGIC {
+			return m.at, at
+		}
+	}
+	return "", ""
+}
+
+// cgroup2Mount is a place where the cgroup v2 hierarchy is mounted, and which part of it.
+type cgroup2Mount struct{ at, within string }
+
+// cgroup2Mounts are those places out of /proc/self/mountinfo, proc_pid_mountinfo(5). Another mount may hide one: it is listed all the same.
+func cgroup2Mounts(mountinfo string) (out []cgroup2Mount) {
 	for line := range strings.Lines(mountinfo) {
 		before, after, ok := strings.Cut(line, " - ")
 		f := strings.Fields(before)
 		if ok && len(f) >= 5 && strings.HasPrefix(after, "cgroup2 ") {
-			return f[4], f[3]
+			out = append(out, cgroup2Mount{at: f[4], within: f[3]})
 		}
 	}
-	return "", ""
+	return out
 }
 
 // attachedTo is the cgroup that a program in force for dir is attached to: dir itself, or one above it.

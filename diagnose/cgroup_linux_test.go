@@ -1,6 +1,9 @@
 package diagnose
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestCgroupPath(t *testing.T) {
 	const hybrid = "9:name=systemd:/\n4:memory:/x\n0::/system.slice/a.service\n"
@@ -12,9 +15,12 @@ func TestCgroupPath(t *testing.T) {
 	}
 }
 
-func TestCgroup2Mount(t *testing.T) {
-	const info = "30 23 0:26 / /sys/fs/cgroup ro - tmpfs tmpfs ro\n31 30 0:27 /pod /sys/fs/cgroup/unified rw,relatime shared:4 - cgroup2 cgroup2 rw\n"
-	if mount, within := cgroup2Mount(info); mount != "/sys/fs/cgroup/unified" || within != "/pod" {
-		t.Errorf("got %q, %q", mount, within)
+func TestCgroup2Mounts(t *testing.T) {
+	const info = "30 23 0:26 / /sys/fs/cgroup ro - tmpfs tmpfs ro\n" +
+		"31 30 0:27 /pod /sys/fs/cgroup/unified rw,relatime shared:4 - cgroup2 cgroup2 rw\n" +
+		"40 30 0:27 / /sys/fs/cgroup rw,relatime - cgroup2 none rw\n"
+	want := []cgroup2Mount{{"/sys/fs/cgroup/unified", "/pod"}, {"/sys/fs/cgroup", "/"}}
+	if got := cgroup2Mounts(info); !slices.Equal(got, want) {
+		t.Errorf("\ngot  %v\nwant %v", got, want)
 	}
 }

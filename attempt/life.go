@@ -76,6 +76,7 @@ type Step struct {
 	Count   int            // how often it was made, alike and in a row; 0 and 1 both mean once
 	Address netip.AddrPort // the address it named; not valid where it named none
 	Name    string         // the DNS name behind Address when it was made; "" where not known
+	Hosts   *HostsEntry    // where Name is from, if that is the program's /etc/hosts; nil for a name that was looked up
 	Detail  string         // what setsockopt or socket was called with, "SO_MARK, 0x10"; "" for the others
 	At      time.Time      // when it was made (the first of Count)
 	Took    time.Duration  // how long until it was answered (the last of Count)

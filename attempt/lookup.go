@@ -53,6 +53,7 @@ type Lookup struct {
 	Answered  time.Time    // zero: not
 	Outcome   Answer
 	Awaited   bool      // the program was seen to wait in a way in which an answer could not have been missed
+	Unread    bool      // it was asked in musl's way, and the reads of musl's that would bring an answer are seen: none did
 	Elsewhere bool      // it was asked from another network namespace than sallyport's
 	Count     int       // how often it was sent, at least 1
 	Resolver  *Resolver // the process's configuration; nil where it could not be read
@@ -88,4 +89,11 @@ type Resolver struct {
 	Servers []netip.Addr
 	Search  []string // without the last dot
 	Ndots   int      // names with fewer dots are tried with the search list first; 1 where it says nothing
+}
+
+// HostsEntry is what a process's /etc/hosts says of an address, hosts(5).
+type HostsEntry struct {
+	Line     int       // the first that has it, counted from 1
+	Names    []string  // every name that the file has for it, in order
+	Resolver *Resolver // the process's configuration; nil where it could not be read
 }

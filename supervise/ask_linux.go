@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/attempt"
@@ -18,36 +20,98 @@ func asksName(a attempt.Attempt) bool {
 
 // ask asks for the address of a name on a connected UDP socket. The outcome is connected where any answer comes.
 func ask(ctx context.Context, fd int, name string) (attempt.Outcome, error) {
+	_, o, err := exchange(ctx, fd, name, dnsmessage.TypeA)
+	return o, err
+}
+
+// Ask asks a DNS server one question by UDP, by a socket of our own, from where the process stands and under the same profile, like
+// Try. The kind is "A" or "AAAA". A question without an answer by the end of ctx is attempt.LookupSilent. The error says
+// that it could not be asked.
+func (s *Supervisor) Ask(ctx context.Context, pid int, server netip.AddrPort, name, kind string) (attempt.Lookup, error) {
+	l := attempt.Lookup{Protocol: attempt.UDP, Server: server, Name: name, Type: kind, Asked: time.Now(), Count: 1}
+	if s.enforcing() {
+		if _, denied := s.decide(attempt.Attempt{Protocol: attempt.UDP, Destination: server}); denied {
+			return l, errDenied
+		}
+	}
+	typ := dnsmessage.TypeA
+	if kind == "AAAA" {
+		typ = dnsmessage.TypeAAAA
+	}
+	err := inNamespaceOf(pid, func() error { return question(ctx, &l, typ) })
+	return l, err
+}
+
+// question asks in this thread's network namespace, and writes the answer into l.
+func question(ctx context.Context, l *attempt.Lookup, typ dnsmessage.Type) error {
+	to := netip.AddrPortFrom(l.Server.Addr().Unmap(), l.Server.Port())
+	domain := unix.AF_INET
+	if to.Addr().Is6() {
+		domain = unix.AF_INET6
+	}
+	fd, err := unix.Socket(domain, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return fmt.Errorf("make a socket: %w", err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Connect(fd, unixSockaddr(to)); err != nil {
+		return fmt.Errorf("connect to %v: %w", to, err)
+	}
+	m, o, err := exchange(ctx, fd, l.Name, typ)
+	switch {
+	case err != nil:
+		return err
+	case o.Kind == attempt.Refused:
+		l.Outcome, l.Answered = attempt.LookupPortClosed, time.Now()
+	case o.Kind == attempt.Connected:
+		l.Outcome, l.Answered = m.outcome(), time.Now()
+		l.RCode, l.Answers, l.Chain = int(m.rcode), m.answers, m.chain
+		if m.truncated && len(m.answers) > 0 {
+			l.Outcome = attempt.LookupAnswered // there are more, which nobody needs here
+		}
+	}
+	return nil
+}
+
+// exchange sends a question on a connected UDP socket that does not block, and waits for its answer. The outcome is connected where it came.
+func exchange(ctx context.Context, fd int, name string, typ dnsmessage.Type) (m dnsMessage, o attempt.Outcome, err error) {
 	n, err := dnsmessage.NewName(name + ".")
 	if err != nil {
-		return attempt.Outcome{}, fmt.Errorf("ask for %s: %w", name, err)
+		return m, o, fmt.Errorf("ask for %s: %w", name, err)
 	}
-	m := dnsmessage.Message{
+	q := dnsmessage.Message{
 		Header:    dnsmessage.Header{ID: uint16(time.Now().UnixNano()), RecursionDesired: true},
-		Questions: []dnsmessage.Question{{Name: n, Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET}},
+		Questions: []dnsmessage.Question{{Name: n, Type: typ, Class: dnsmessage.ClassINET}},
 	}
-	b, err := m.Pack()
+	b, err := q.Pack()
 	if err != nil {
-		return attempt.Outcome{}, fmt.Errorf("ask for %s: %w", name, err)
+		return m, o, fmt.Errorf("ask for %s: %w", name, err)
 	}
 	if _, err := unix.Write(fd, b); err != nil {
-		return ended(err), nil
+		return m, ended(err), nil
 	}
+	answer := make([]byte, 64<<10)
 	p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	for {
 		ready, err := unix.Poll(p, int(pollSlice.Milliseconds()))
 		if err != nil && err != unix.EINTR {
-			return attempt.Outcome{}, fmt.Errorf("poll: %w", err)
+			return m, o, fmt.Errorf("poll: %w", err)
 		}
 		if ready == 1 {
-			_, err := unix.Read(fd, make([]byte, 512))
-			return ended(err), nil
+			size, err := unix.Read(fd, answer)
+			if err != nil {
+				return m, ended(err), nil
+			}
+			var ok bool
+			if m, ok = parseDNS(answer[:size]); ok && m.response && m.id == q.ID && m.kind == typ && strings.EqualFold(m.name, name) {
+				return m, ended(nil), nil
+			}
 		}
 		if err := ctx.Err(); err != nil {
 			if errors.Is(err, context.DeadlineExceeded) {
-				return attempt.Outcome{Kind: attempt.TimedOut}, nil
+				return m, attempt.Outcome{Kind: attempt.TimedOut}, nil
 			}
-			return attempt.Outcome{}, err
+			return m, o, err
 		}
 	}
 }

@@ -22,7 +22,7 @@ const (
 )
 
 // lookupRules trap the calls that may read a DNS answer.
-func lookupRules(path string) []unotify.Rule {
+func lookupRules(own bool) []unotify.Rule {
 	when := func(nr int, c unotify.Condition) unotify.Rule {
 		return unotify.Rule{Syscall: nr, When: []unotify.Condition{c}, Action: unotify.Notify}
 	}
@@ -32,7 +32,7 @@ func lookupRules(path string) []unotify.Rule {
 		when(unix.SYS_READ, unotify.Condition{Arg: 2, Value: goPacket}),
 		when(unix.SYS_READ, unotify.Condition{Arg: 2, Value: lengthPrefix}),
 	}
-	if ownResolver(path) {
+	if own {
 		rules = append(rules, unotify.Rule{Syscall: unix.SYS_RECVMSG, Action: unotify.Notify})
 	}
 	return rules
@@ -189,5 +189,13 @@ func (w *worker) noteQuery(data []byte, awaited bool) {
 	}
 	if m, ok := parseDNS(data); ok && !m.response {
 		w.s.names.asked(w, server, &m, awaited)
+	}
+}
+
+// noteUnread notes that the answers to questions which were sent on w.sock, to an address that each of them named, are read by calls
+// that are looked at: without a connect the sender of an answer has to be asked for, which musl does by recvmsg.
+func (w *worker) noteUnread() {
+	if w.s.ownResolver && w.s.names.active() && w.sock.entry != nil && w.sock.protocol == attempt.UDP {
+		w.s.names.unread(w)
 	}
 }

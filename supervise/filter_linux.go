@@ -26,7 +26,7 @@ func (s *Supervisor) filter() unotify.Filter {
 		// A program that confines itself further: its calls must be its own from then on.
 		{Syscall: unix.SYS_LANDLOCK_RESTRICT_SELF, Action: unotify.Notify},
 	}}
-	f.Rules = append(f.Rules, lookupRules(s.opts.Path)...)
+	f.Rules = append(f.Rules, lookupRules(s.ownResolver)...)
 	f.Rules = append(f.Rules, rightsRules(!s.enforcing() && !s.inject)...)
 	f.Rules = append(f.Rules, s.plainSockets()...)
 	if s.fakesNames() {

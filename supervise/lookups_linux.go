@@ -52,35 +52,38 @@ func (n *names) see(e *entry, st *attempt.Step) {
 	if st.Address.Port() == dnsPort {
 		e.resolver = st.Address
 		n.until.Store(time.Now().Add(lookupsActive).UnixNano())
-		return
-	}
-	if st.Call == attempt.CallConnect {
+	} else if st.Call == attempt.CallConnect {
 		e.resolver = netip.AddrPort{}
 	}
 	if st.Address.IsValid() && st.Name == "" {
-		st.Name = n.of(e.life.Process, st.Address.Addr(), st.Errno != 0)
+		st.Name, st.Hosts = n.of(e.life.Process, st.Address.Addr(), st.Errno != 0)
 	}
 }
 
 // of is the name behind an address, as the program knows it: from its lookups, those of the same process first, else, where the step failed or
-// may yet fail, from its /etc/hosts.
-func (n *names) of(p *attempt.Process, addr netip.Addr, failing bool) string {
+// may yet fail, from its /etc/hosts, whose entry is then there too.
+func (n *names) of(p *attempt.Process, addr netip.Addr, failing bool) (string, *attempt.HostsEntry) {
 	addr = addr.Unmap().WithZone("")
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	all := n.behind[addr]
 	for _, k := range slices.Backward(all) {
 		if p != nil && k.pid == p.PID {
-			return k.name
+			return k.name, nil
 		}
 	}
 	if len(all) > 0 {
-		return all[len(all)-1].name
+		return all[len(all)-1].name, nil
 	}
-	if failing && p != nil {
-		return n.hosts.name(p.PID, addr)
+	if !failing || p == nil {
+		return "", nil
 	}
-	return ""
+	entry, known := n.hosts.entry(p.PID, addr)
+	if !known {
+		return "", nil
+	}
+	entry.Resolver = n.resolver(p)
+	return entry.Names[0], &entry
 }
 
 // add appends a lookup. The lock is held.
@@ -152,6 +155,17 @@ func (n *names) waits(w *worker, server netip.AddrPort) {
 	for i := len(n.lookups) - 1; open != nil && i >= max(0, len(n.lookups)-64); i-- {
 		if l := n.lookups[i]; l.Cookie == w.sock.cookie && l.Answered.IsZero() {
 			l.Awaited = true
+		}
+	}
+}
+
+// unread marks the questions of w's socket that nobody has answered.
+func (n *names) unread(w *worker) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for i := len(n.lookups) - 1; i >= max(0, len(n.lookups)-64); i-- {
+		if l := n.lookups[i]; l.Cookie == w.sock.cookie && l.Answered.IsZero() {
+			l.Unread = true
 		}
 	}
 }

@@ -86,7 +86,7 @@ func TestParseResolver(t *testing.T) {
 
 func TestParseHosts(t *testing.T) {
 	got := parseHosts("127.0.0.1 localhost\n::1 localhost ip6-localhost\n192.0.2.1 db db.test # the database\n192.0.2.1 other\n\n192.0.2.2\n")
-	if len(got) != 1 || got[netip.MustParseAddr("192.0.2.1")] != "db" {
+	if e := got[netip.MustParseAddr("192.0.2.1")]; len(got) != 1 || e.Line != 3 || !slices.Equal(e.Names, []string{"db", "db.test", "other"}) {
 		t.Errorf("got %v", got)
 	}
 }

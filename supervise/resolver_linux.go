@@ -92,40 +92,60 @@ type hostsCache struct {
 	info   os.FileInfo
 	looked time.Time
 	pid    int
-	names  map[netip.Addr]string
+	names  map[netip.Addr]attempt.HostsEntry
 }
 
 // hostsFresh is how long a file that was looked at is taken for unchanged.
 const hostsFresh = 100 * time.Millisecond
 
-// name is the first name that the file has for an address, but for those of the machine itself.
-func (c *hostsCache) name(pid int, addr netip.Addr) string {
+// entry is what the file has for an address, but for those of the machine itself.
+func (c *hostsCache) entry(pid int, addr netip.Addr) (attempt.HostsEntry, bool) {
+	c.refresh(pid)
+	e, known := c.names[addr]
+	return e, known
+}
+
+// refresh reads the file again, if it is another process's or may have changed.
+func (c *hostsCache) refresh(pid int) {
 	if c.pid == pid && time.Since(c.looked) < hostsFresh {
-		return c.names[addr]
+		return
 	}
 	info, err := os.Stat("/proc/" + strconv.Itoa(pid) + "/root/etc/hosts")
 	c.pid, c.looked = pid, time.Now()
 	if err == nil && c.info != nil && os.SameFile(info, c.info) && info.ModTime().Equal(c.info.ModTime()) && info.Size() == c.info.Size() {
-		return c.names[addr]
+		return
 	}
 	b, info := readEtc(pid, "hosts")
 	c.info, c.names = info, parseHosts(string(b))
-	return c.names[addr]
 }
 
-func parseHosts(text string) map[netip.Addr]string {
-	out := map[netip.Addr]string{}
+// parseHosts reads hosts(5). A name stands once for an address, in whatever lines.
+func parseHosts(text string) map[netip.Addr]attempt.HostsEntry {
+	out := map[netip.Addr]attempt.HostsEntry{}
+	number := 0
 	for line := range strings.Lines(text) {
+		number++
 		line, _, _ = strings.Cut(line, "#")
 		fields := strings.Fields(line)
 		if len(fields) < 2 {
 			continue
 		}
 		addr, err := netip.ParseAddr(fields[0])
-		if err != nil || addr.IsLoopback() || out[addr.Unmap()] != "" || slices.Contains(fields[1:], "localhost") {
+		if err != nil || addr.IsLoopback() || slices.Contains(fields[1:], "localhost") {
 			continue
 		}
-		out[addr.Unmap()] = fields[1]
+		e, known := out[addr.Unmap()]
+		if !known {
+			e.Line = number
+		}
+		for _, name := range fields[1:] {
+			if name = strings.TrimSuffix(name, "."); name != "" && !slices.Contains(e.Names, name) {
+				e.Names = append(e.Names, name)
+			}
+		}
+		if len(e.Names) > 0 {
+			out[addr.Unmap()] = e
+		}
 	}
 	return out
 }

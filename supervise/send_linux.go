@@ -125,6 +125,7 @@ record:
 	}
 	if errno == 0 {
 		w.noteQuery(m.data, false)
+		w.noteUnread()
 	}
 	return sent, errno, true
 }

@@ -40,6 +40,7 @@ type Supervisor struct {
 
 	lives       lives
 	names       names
+	ownResolver bool // the program may bring musl's resolver, whose reads are trapped then
 	located     located
 	undelivered undelivered
 	watch       watch
@@ -73,6 +74,7 @@ func New(opts Options) *Supervisor {
 // program could not be executed. After an error there is nothing to wait for or to close.
 func (s *Supervisor) Start() error {
 	s.inject = s.opts.Inject || !canGetFD()
+	s.ownResolver = ownResolver(s.opts.Path)
 	// Both take some milliseconds, one of them in another process.
 	caught := make(chan chan os.Signal, 1)
 	go func() { caught <- catchSignals() }()

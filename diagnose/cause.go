@@ -47,6 +47,8 @@ const (
 	NameServerFailure    = "name-server-failure"
 	ResolverSilent       = "resolver-silent"
 	ResolverRefused      = "resolver-refused"
+	SearchPathSurprise   = "search-path-surprise"
+	NameOfOtherFamily    = "name-of-other-family"
 )
 
 // examined is a failed attempt with all that there is to judge it by.
@@ -55,6 +57,7 @@ type examined struct {
 	*experiment
 	facts   Facts
 	rec     *record
+	origin  origin // where its address is from
 	options Options
 
 	full    *fullness // of descriptors-exhausted alone
@@ -70,6 +73,7 @@ var refiners = []func(*examined) string{
 	routeCause,
 	deniedCause,
 	refineStall,
+	searchPathCause,
 	refinePath,
 }
 

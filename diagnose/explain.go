@@ -3,6 +3,7 @@ package diagnose
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/sallyport/sallyport/attempt"
@@ -78,6 +79,7 @@ var explainers = map[string]func(*examined, *explanation){
 	DeniedByCgroup:       explainCgroup,
 	DeniedByLandlock:     explainLandlock,
 	DroppedHere:          explainDroppedHere,
+	SearchPathSurprise:   explainSearchPath,
 }
 
 // finding is the finding that a failed attempt comes to.
@@ -93,6 +95,7 @@ func (x *examined) findingOf(cause string) Finding {
 		x.explainSeccomp(&e)
 	} else {
 		explainers[cause](x, &e)
+		x.sawOrigin(&e, cause)
 	}
 	if x.Decided {
 		if p := profileOf(x.rule()); p != "" {
@@ -104,6 +107,9 @@ func (x *examined) findingOf(cause string) Finding {
 		Evidence: append(x.steps(), e.evidence...), Remedy: e.remedy, Counterfactuals: x.cfs,
 		Count: 1, At: x.Begin, Rule: x.rule(),
 		DeniedBy: x.deniedBy(),
+	}
+	if c := x.origin.direct; c != nil {
+		f.Counterfactuals = append(slices.Clone(x.cfs), *c)
 	}
 	f.Where, f.WhereTold = x.where()
 	if x.life.Process != nil {

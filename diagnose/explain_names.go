@@ -11,6 +11,7 @@ import (
 // lookupExplainers has one function a cause that is found in lookups, as explainers has for the others.
 var lookupExplainers = map[string]func(*resolution, *attempt.Lookup, *explanation){
 	NameNotFound:      explainNameNotFound,
+	NameOfOtherFamily: explainOtherFamily,
 	NameServerFailure: explainServerFailure,
 	ResolverSilent:    explainResolverSilent,
 	ResolverRefused:   explainResolverRefused,
@@ -31,6 +32,10 @@ func explainNameNotFound(r *resolution, l *attempt.Lookup, e *explanation) {
 		}
 	}
 	switch {
+	case r.unasked != nil:
+		r.explainUnasked(e)
+		r.searched(e)
+		return
 	case alias != "":
 		e.summary = fmt.Sprintf("%s asked for %s, which is an alias of %s, and no address is known for that", processName(l.Process), name, alias)
 		e.advise("where the alias leads: `dig %s @%s`; the target may be gone, or known to another resolver only", alias, l.Server.Addr())
@@ -49,6 +54,12 @@ func explainNameNotFound(r *resolution, l *attempt.Lookup, e *explanation) {
 	if !strings.Contains(name, ".") {
 		e.advise("a name without a dot is found by the search list alone: use the full name, or have its domain in the search list of /etc/resolv.conf")
 	}
+	if resolvedStub(l.Server.Addr()) {
+		e.advise("systemd-resolved chooses a server by the name's domain: `resolvectl query %s` shows which answers, `resolvectl domain` which domains go where; it asks no DNS server for a name without a dot", name)
+	}
+	if r.inCluster() {
+		e.advise("if it is a Service: `kubectl get services -A` has it under NAME and NAMESPACE, and it is found as NAME from its own namespace alone, from others as NAME.NAMESPACE")
+	}
 	e.advise("ask another resolver: `dig +short %s @RESOLVER`; if that knows the name, this one (%s) is the wrong one for it (split DNS, a VPN, another cluster)", name, l.Server.Addr())
 }
 
@@ -56,6 +67,11 @@ func explainNameNotFound(r *resolution, l *attempt.Lookup, e *explanation) {
 func (r *resolution) searched(e *explanation) {
 	l := r.lookups[0]
 	names, _ := r.candidates()
+	if short := r.neverAsked(); short != "" && len(names) == 1 {
+		e.saw("/etc/resolv.conf: search %s, ndots:%d; so %s may have been asked for, and this is made of it", strings.Join(l.Resolver.Search, " "), l.Resolver.Ndots, short)
+		r.sawItself(e, short)
+		return
+	}
 	if l.Resolver == nil || len(l.Resolver.Search) == 0 || len(names) < 2 {
 		return
 	}
@@ -64,19 +80,47 @@ func (r *resolution) searched(e *explanation) {
 	name := r.name()
 	if !slices.Contains(names, name) {
 		e.saw("%s itself was never asked for", name)
-		e.advise("to ask for it as it is, end it with a dot: `%s.`", name)
+		r.sawItself(e, name)
+	}
+}
+
+// adviseSuffix says what to do about a suffix of the search list that a resolver has no answer below.
+func (r *resolution) adviseSuffix(e *explanation, l *attempt.Lookup) {
+	suffix, ok := strings.CutPrefix(strings.ToLower(l.Name), strings.ToLower(r.itself.Name)+".")
+	if !ok {
+		return
+	}
+	e.advise("or take %s out of the search list, if it is not needed; else see what is wrong with that domain: `dig %s @%s`", suffix, l.Name, l.Server.Addr())
+}
+
+// sawItself says how a name is asked for as it is, and what comes of that.
+func (r *resolution) sawItself(e *explanation, name string) {
+	conf, fewer := r.lookups[0].Resolver, strings.Count(name, ".")
+	if r.itself != nil {
+		e.saw("asked by sallyport: %v", r.itself)
+	}
+	e.advise("to ask for it as it is, end it with a dot: `%s.`", name)
+	if fewer > 0 && fewer < conf.Ndots {
+		e.advise("or `options ndots:%d` in /etc/resolv.conf: names with that many dots are then asked for as they are first (in a pod: `dnsConfig: {options: [{name: ndots, value: \"%d\"}]}`)", fewer, fewer)
 	}
 }
 
 func explainServerFailure(r *resolution, l *attempt.Lookup, e *explanation) {
-	if l.Outcome == attempt.LookupRefused {
+	switch {
+	case r.itself != nil:
+		e.summary = fmt.Sprintf("%s asked %v for %s, and that resolver could not find out (%v); for %s itself it has an answer", processName(l.Process), l.Server, l.Name, l.Outcome, r.itself.Name)
+		r.searched(e)
+		r.adviseSuffix(e, l)
+		return
+	case l.Outcome == attempt.LookupRefused:
 		e.summary = fmt.Sprintf("%s asked %v for %s, and that resolver refused to answer", processName(l.Process), l.Server, r.name())
 		e.advise("it does not serve this client or this name: `dig %s @%s` shows status REFUSED; its access list (unbound's access-control, BIND's allow-recursion) says for whom it does", l.Name, l.Server.Addr())
 		e.advise("or put a resolver that serves this machine into /etc/resolv.conf")
-	} else {
+	default:
 		e.summary = fmt.Sprintf("%s asked %v for %s, and that resolver could not find out (%s)", processName(l.Process), l.Server, r.name(), rcodeName(l.RCode))
+		r.behind(e, l)
 		e.advise("the fault is behind the resolver: its own servers can't be reached, or DNSSEC fails; `dig %s @%s`, and the same with +cd: if only that works, it is DNSSEC", l.Name, l.Server.Addr())
-		e.advise("ask another resolver: `dig +short %s @RESOLVER`; on Kubernetes: `kubectl -n kube-system logs -l k8s-app=kube-dns`", l.Name)
+		e.advise("ask another resolver: `dig +short %s @RESOLVER`", l.Name)
 	}
 	r.searched(e)
 }
@@ -100,8 +144,21 @@ func explainResolverSilent(r *resolution, l *attempt.Lookup, e *explanation) {
 		what = "for a name"
 	}
 	e.summary = fmt.Sprintf("%s asked %s %s, and no answer came", processName(l.Process), r.servers(), what)
+	if r.itself != nil {
+		e.summary += fmt.Sprintf("; for %s itself that resolver has an answer", r.itself.Name)
+		r.searched(e)
+		r.adviseSuffix(e, l)
+		return
+	}
 	e.advise("can the resolver be reached from here? `dig @%s . NS` and, by TCP, `dig +tcp @%s . NS`", l.Server.Addr(), l.Server.Addr())
+	r.behind(e, l)
+	if l.Server.Addr().IsLoopback() {
+		r.searched(e)
+		r.configured(e)
+		return
+	}
 	e.advise("let UDP and TCP port 53 out to %s: a firewall, a security group, a NetworkPolicy without a rule for DNS", l.Server.Addr())
+	r.searched(e)
 	r.configured(e)
 }
 
@@ -111,10 +168,14 @@ func explainResolverRefused(r *resolution, l *attempt.Lookup, e *explanation) {
 		what = "a name"
 	}
 	e.summary = fmt.Sprintf("%s asked %v for %s, and nothing listens there", processName(l.Process), l.Server, what)
-	if l.Server.Addr().IsLoopback() {
-		e.advise("is the resolver of this machine running? `systemctl status systemd-resolved` (or dnsmasq, unbound), `ss -ulnp sport = :53`; in a container 127.0.0.1 is the container's own")
-	} else {
-		e.advise("is a resolver running on %s? there: `ss -ulnp sport = :53`", l.Server.Addr())
+	switch addr := l.Server.Addr(); {
+	case resolvedStub(addr):
+		e.advise("is systemd-resolved running? `systemctl status systemd-resolved`, `systemctl restart systemd-resolved`; in a container %v is the container's own, and nobody there: give it a resolver (Docker: --dns)", addr)
+	case addr.IsLoopback():
+		e.advise("is the resolver of this machine running? `systemctl status systemd-resolved` (or dnsmasq, unbound), `ss -ulnp 'sport = :53'`; in a container 127.0.0.1 is the container's own")
+	default:
+		e.advise("is a resolver running on %s? there: `ss -ulnp 'sport = :53'`", addr)
+		r.cluster(e)
 	}
 	r.configured(e)
 }

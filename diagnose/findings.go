@@ -16,7 +16,7 @@ import (
 func (v *Investigation) Findings(ctx context.Context, lives []*attempt.Life) ([]Finding, []Note) {
 	rec := gather(lives, v.now())
 	rec.succeeded = v.ended && v.status == 0
-	rec.resolvers = cookiesOf(v.lookups)
+	rec.resolvers, rec.resolutions = cookiesOf(v.lookups), resolutions(v.lookups)
 	ctx, cancel := context.WithTimeout(ctx, 2*v.options.Timeout)
 	defer cancel()
 	var folded folder
@@ -37,6 +37,7 @@ func (v *Investigation) Findings(ctx context.Context, lives []*attempt.Life) ([]
 			continue
 		}
 		x.knownOpen(ctx, v)
+		x.origin = v.origin(ctx, x)
 		folded.finding(m, x.finding())
 	}
 	v.looked(ctx, rec, &folded)

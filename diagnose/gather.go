@@ -24,6 +24,8 @@ type record struct {
 
 	succeeded bool            // the program is known to have ended with status 0
 	resolvers map[uint64]bool // the cookies of the sockets that questions were asked on
+
+	resolutions []*resolution // the names that were asked for
 }
 
 // gather reads the attempts off all lives. ended is when the program did.

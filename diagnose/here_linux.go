@@ -45,6 +45,9 @@ func standpointOf(l *attempt.Life) *standpoint {
 	return s
 }
 
+// elsewhere reports whether a socket is of another network namespace than sallyport's own, as far as is known.
+func elsewhere(l *attempt.Life) bool { return l.Netns != 0 && l.Netns != ownNetns() }
+
 // ownNetns is the cookie of our own network namespace, SO_NETNS_COOKIE; 0 where the kernel would not tell.
 func ownNetns() uint64 {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)

@@ -59,6 +59,12 @@ type Investigation struct {
 	status int
 
 	lookups []attempt.Lookup
+
+	// Of Findings alone, which is called when the program has ended.
+	asked   map[questionKey]attempt.Lookup
+	origins map[attempt.Attempt]origin
+	mute    map[netip.AddrPort]bool // servers that left a question of ours unanswered
+	directs int                     // attempts to other addresses of a name
 }
 
 // experiment is all that was tried for one distinct failed attempt.

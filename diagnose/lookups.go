@@ -21,10 +21,16 @@ func (v *Investigation) Looked(lookups []attempt.Lookup) {
 
 // looked adds the findings and the notes of lookups to those of attempts, in order of time.
 func (v *Investigation) looked(ctx context.Context, rec *record, f *folder) {
-	all := resolutions(v.lookups)
+	all := rec.resolutions
 	v.askAgain(ctx, all)
 	for i, r := range all {
 		cause := r.cause(rec.ended)
+		if cause == NameNotFound || cause == "" && v.ended && v.status != 0 && rec.leftAlone(r) {
+			cause = v.askMore(ctx, r, cause)
+		}
+		if cause == NameServerFailure || cause == ResolverSilent {
+			v.askItself(ctx, r, r.last(cause))
+		}
 		if cause == "" {
 			if n, ok := r.slowness(); ok {
 				f.note(n)
@@ -35,6 +41,10 @@ func (v *Investigation) looked(ctx context.Context, rec *record, f *folder) {
 			n := r.note(NoteRetried, fmt.Sprintf("%s: lookup of %s: %v; a later one was answered", processName(r.lookups[0].Process), r.shown(), r.last(cause).Outcome))
 			f.note(n)
 			continue
+		}
+		if l := r.lookups[0]; !l.Elsewhere {
+			facts := v.facts()
+			r.facts = &facts
 		}
 		f.lookup(r.finding(cause))
 	}
@@ -171,6 +181,7 @@ func (r *resolution) last(cause string) *attempt.Lookup {
 // lookupOutcomes are the answers that a cause is about.
 var lookupOutcomes = map[string][]attempt.Answer{
 	NameNotFound:      {attempt.LookupNoName, attempt.LookupNoData},
+	NameOfOtherFamily: {attempt.LookupNoData},
 	NameServerFailure: {attempt.LookupFailed, attempt.LookupRefused},
 	ResolverSilent:    {attempt.LookupSilent},
 	ResolverRefused:   {attempt.LookupPortClosed, attempt.LookupSilent},
@@ -219,7 +230,7 @@ func outcomeOfLookup(cause string) attempt.Outcome {
 		return attempt.Outcome{Kind: attempt.TimedOut}
 	case ResolverRefused:
 		return attempt.OutcomeOf(attempt.ECONNREFUSED)
-	case NameNotFound:
+	case NameNotFound, NameOfOtherFamily:
 		return attempt.Outcome{Kind: attempt.NameNotFound}
 	}
 	return attempt.Outcome{Kind: attempt.Failed}

@@ -15,6 +15,11 @@ type resolution struct {
 	bases   []string // what the program may have asked its resolver for; never empty
 	again   []Counterfactual
 	left    []string // what could not be asked again, in words
+
+	itself  *attempt.Lookup // what was asked for, where the search list made other names of it and it was never asked for as it is
+	unasked *attempt.Lookup // a name that the search list could have led to, which has an address; nil: none is known
+	other   *attempt.Lookup // the addresses of the family that was not asked for, where it has no others
+	facts   *Facts          // of the machine that it was asked from; nil: not known
 }
 
 // sameTry is how long after one question of a resolution the next may follow.
@@ -119,7 +124,7 @@ func (r *resolution) cause(ended time.Time) string {
 	_, outcome := r.candidates()
 	count := map[attempt.Answer]int{}
 	for name, o := range outcome {
-		if o == attempt.LookupSilent && !r.awaited(name) {
+		if o == attempt.LookupSilent && !r.awaited(name) && !r.silentAgain(name) {
 			return "" // its answer may have been read by a call that is not looked at
 		}
 		count[o]++
@@ -149,6 +154,13 @@ func (r *resolution) cause(ended time.Time) string {
 func (r *resolution) awaited(name string) bool {
 	return slices.ContainsFunc(r.lookups, func(l *attempt.Lookup) bool {
 		return strings.EqualFold(l.Name, name) && l.Outcome == attempt.LookupSilent && l.Awaited
+	})
+}
+
+// silentAgain reports whether no answer to the questions for a name was seen where it is likely to be, and the same asked again got none either.
+func (r *resolution) silentAgain(name string) bool {
+	return len(r.again) > 0 && r.again[0].Outcome.Kind == attempt.TimedOut && slices.ContainsFunc(r.lookups, func(l *attempt.Lookup) bool {
+		return strings.EqualFold(l.Name, name) && l.Outcome == attempt.LookupSilent && l.Unread
 	})
 }
 

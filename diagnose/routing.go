@@ -134,15 +134,30 @@ func explainNoFamily(x *examined, e *explanation) {
 		family, other = other, family
 	}
 	e.summary = fmt.Sprintf("%s can't reach %s: there is no %v network here: %s", x.who(), x.to(), family, x.errno()) + x.noBindHelps()
+	o := &x.origin
+	if o.otherNone {
+		e.summary = fmt.Sprintf("%s can't reach %s: that name has %v addresses only, and there is no %v network here: %s", x.who(), x.to(), family, family, x.errno()) + x.noBindHelps()
+	}
 	e.saw("there is no %v route but loopback's", family)
 	x.adviseProxy(e)
 	if x.here.route.disabled != "" {
 		e.saw("IPv6 is switched off: %s", x.here.route.disabled)
 	}
-	if family == attempt.IPv6 {
-		e.advise("if the name has an IPv4 address as well, hold the program to it: curl -4, AF_INET in getaddrinfo, -Djava.net.preferIPv4Stack=true, `tcp4` in Go")
-	} else {
-		e.advise("if the name has an %v address as well, hold the program to it: curl -6, AF_INET6 in getaddrinfo, -Djava.net.preferIPv6Addresses=true, `tcp6` in Go", other)
+	hold := fmt.Sprintf("if the name has an %v address as well, hold the program to it", other)
+	switch {
+	case o.otherNone:
+		e.saw("%s has no %v address, as the resolver says", x.Name, other)
+		e.advise("no setting of the program helps: have an %v address (%s record) added to %s, or use a name of the server that has one, or a proxy that has %v", other, recordOf(other), x.Name, family)
+	case len(o.otherAddrs) > 0:
+		e.saw("%s has %v addresses too: %s", x.Name, other, list(o.otherAddrs))
+		hold = fmt.Sprintf("hold the program to %v", other)
+	}
+	switch {
+	case o.otherNone:
+	case family == attempt.IPv6:
+		e.advise("%s: curl -4, AF_INET in getaddrinfo, -Djava.net.preferIPv4Stack=true, `tcp4` in Go", hold)
+	default:
+		e.advise("%s: curl -6, AF_INET6 in getaddrinfo, -Djava.net.preferIPv6Addresses=true, `tcp6` in Go", hold)
 	}
 	switch {
 	case x.here.route.disabled != "":
@@ -151,6 +166,14 @@ func explainNoFamily(x *examined, e *explanation) {
 		e.advise("to have %v: give the machine an address and a route (`%s addr`, `%s route`); in a container its network must have %v", family,
 			ipCommand(x.Destination.Addr()), ipCommand(x.Destination.Addr()), family)
 	}
+}
+
+// recordOf is the type of DNS record that has addresses of a family.
+func recordOf(f attempt.Family) string {
+	if f == attempt.IPv6 {
+		return "AAAA"
+	}
+	return "A"
 }
 
 func explainNoRoute(x *examined, e *explanation) {

@@ -17,6 +17,10 @@ const (
 	NameBroken  = "www.broken.test"    // SERVFAIL: its own servers may not be asked
 	NameForeign = "www.elsewhere.test" // REFUSED
 	NameLong    = "long.example.test"  // 300 addresses, the last the server's: too long for a datagram
+	NameSix     = "six.example.test"   // has an IPv6 address only
+	NameFour    = "four.example.test"  // has an IPv4 address only
+	NameTwin    = "twin.example.test"  // has the addresses of NameServer
+	NameQuiet   = "www.quiet.test"     // no answer at all, as all names below quiet.test
 	NameWild    = "sub.wild.test"      // as every name below wild.test: the server's second address
 )
 
@@ -36,6 +40,11 @@ func Unbound(h *Host, under ...string) *Server {
 		fmt.Sprintf(`  local-data: "wild.test. A %v"`, h.V4[1]),
 		fmt.Sprintf(`  local-data: "%s. A %v"`, NameServer, h.V4[0]),
 		fmt.Sprintf(`  local-data: "%s. AAAA %v"`, NameServer, h.V6[0]),
+		`  local-zone: "quiet.test." deny`,
+		fmt.Sprintf(`  local-data: "%s. AAAA %v"`, NameSix, h.V6[0]),
+		fmt.Sprintf(`  local-data: "%s. A %v"`, NameFour, h.V4[0]),
+		fmt.Sprintf(`  local-data: "%s. A %v"`, NameTwin, h.V4[0]),
+		fmt.Sprintf(`  local-data: "%s. AAAA %v"`, NameTwin, h.V6[0]),
 		fmt.Sprintf(`  local-data: "%s. CNAME %s."`, NameAlias, NameServer),
 		fmt.Sprintf(`  local-data: "%s. MX 10 %s."`, NameNoData, NameServer),
 		// What nothing is known about has no such name, at once.
@@ -54,9 +63,20 @@ func Unbound(h *Host, under ...string) *Server {
 // WithResolver is a command line to put before a program's, for it to see these lines as its /etc/resolv.conf.
 func WithResolver(t testing.TB, lines ...string) []string {
 	t.Helper()
-	path := writeFile(t, tempDir(t), "resolv.conf", 0o644, lines...)
+	return withEtc(t, "resolv.conf", lines)
+}
+
+// WithHosts is the same for /etc/hosts.
+func WithHosts(t testing.TB, lines ...string) []string {
+	t.Helper()
+	return withEtc(t, "hosts", lines)
+}
+
+func withEtc(t testing.TB, name string, lines []string) []string {
+	t.Helper()
+	path := writeFile(t, tempDir(t), name, 0o644, lines...)
 	return []string{
 		Need(t, "unshare", "util-linux"), "--mount", "--propagation", "private", "sh", "-c",
-		`mount --bind "$0" /etc/resolv.conf && exec "$@"`, path,
+		`mount --bind "$0" /etc/` + name + ` && exec "$@"`, path,
 	}
 }

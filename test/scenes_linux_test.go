@@ -27,6 +27,11 @@ func TestScenes(t *testing.T) {
 			if len(s.Causes) == 0 && len(causes) > 0 || len(s.Causes) > 0 && (len(causes) != 1 || causes[0] != s.Causes[0]) {
 				t.Errorf("findings %q, want %q\nstderr %s\n%s", causes, s.Causes, got.Stderr, text)
 			}
+			for _, word := range s.Silent {
+				if strings.Contains(string(text), word) {
+					t.Errorf("%q in\n%s", word, text)
+				}
+			}
 			for _, says := range s.Says {
 				if !strings.Contains(string(text), says) {
 					t.Errorf("no %q in\n%s", says, text)

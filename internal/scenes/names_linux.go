@@ -111,8 +111,16 @@ func client(name, pkg string, args ...string) func(testing.TB) Place {
 }
 
 func beside(t testing.TB, argv []string, conf ...string) Place {
+	return besideAltered(t, nil, argv, conf...)
+}
+
+// besideAltered is beside, once alter has altered the hosts.
+func besideAltered(t testing.TB, alter func(*testhost.Pair), argv []string, conf ...string) Place {
 	p := testhost.NewPair(t)
 	testhost.Unbound(p.Server)
+	if alter != nil {
+		alter(p)
+	}
 	p.Client.Sysctl("net.ipv4.tcp_syn_retries", "1")
 	return Place{Host: p.Client, Under: testhost.WithResolver(t, conf...), Argv: argv}
 }

@@ -18,6 +18,8 @@ type Scene struct {
 	Undecided []string
 	// Says must each be in the finding's text: its summary, its evidence or its remedy.
 	Says []string
+	// Silent must not be in the report at all.
+	Silent []string
 	// Make makes the place, and skips the test, with the reason, where the machine lacks what it takes.
 	Make func(t testing.TB) Place
 }
@@ -41,6 +43,9 @@ func All() []Scene {
 		confined,
 		lookups,
 		lookupsBuilt,
+		searched,
+		families,
+		hosts,
 		path,
 		stall,
 		proxies,

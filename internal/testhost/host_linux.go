@@ -41,6 +41,7 @@ func newHost(t testing.TB) *Host {
 	t.Cleanup(func() { h.ns.Close() })
 	// Addresses are usable at once: nobody else has them.
 	h.Sysctl("net.ipv6.conf.default.accept_dad", "0")
+	h.Sysctl("net.ipv4.ip_forward", "0") // a new namespace has what the machine has, which a container engine switches on
 	h.IP("link", "set", "lo", "up")
 	return h
 }

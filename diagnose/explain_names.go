@@ -144,6 +144,10 @@ func explainResolverSilent(r *resolution, l *attempt.Lookup, e *explanation) {
 		what = "for a name"
 	}
 	e.summary = fmt.Sprintf("%s asked %s %s, and no answer came", processName(l.Process), r.servers(), what)
+	if r.unreachableNow() {
+		e.summary += fmt.Sprintf(": asked again, it can't be reached (%s)", r.again[0].Outcome.Errno.Name())
+		e.advise("see the way there: `ip route get %v`; an error at once comes from this machine's routes or from a router", l.Server.Addr())
+	}
 	if r.itself != nil {
 		e.summary += fmt.Sprintf("; for %s itself that resolver has an answer", r.itself.Name)
 		r.searched(e)

@@ -138,6 +138,8 @@ func (r *resolution) cause(ended time.Time) string {
 		switch {
 		case r.closedNow(): // glibc sees POLLERR on its socket then, and does not read why
 			return ResolverRefused
+		case r.unreachableNow(): // the same, with another ICMP error
+			return ResolverSilent
 		case !r.waitedLong(ended):
 			return ""
 		}
@@ -167,6 +169,11 @@ func (r *resolution) silentAgain(name string) bool {
 // closedNow reports whether the question, asked again, was refused.
 func (r *resolution) closedNow() bool {
 	return len(r.again) > 0 && r.again[0].Outcome.Kind == attempt.Refused
+}
+
+// unreachableNow reports whether the question, asked again, could not get to the server.
+func (r *resolution) unreachableNow() bool {
+	return len(r.again) > 0 && r.again[0].Outcome.Kind == attempt.Unreachable
 }
 
 // waitedLong reports whether an answer was waited for: the question was sent again, or time enough has passed.

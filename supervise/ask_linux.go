@@ -54,6 +54,7 @@ func question(ctx context.Context, l *attempt.Lookup, typ dnsmessage.Type) error
 		return fmt.Errorf("make a socket: %w", err)
 	}
 	defer unix.Close(fd)
+	hearICMP(fd, domain)
 	if err := unix.Connect(fd, unixSockaddr(to)); err != nil {
 		return fmt.Errorf("connect to %v: %w", to, err)
 	}
@@ -71,6 +72,16 @@ func question(ctx context.Context, l *attempt.Lookup, typ dnsmessage.Type) error
 		}
 	}
 	return nil
+}
+
+// hearICMP has every ICMP error told, as glibc does (__res_enable_icmp): without it a connected UDP socket hears of closed ports, not of routers that
+// have no way on, ip(7).
+func hearICMP(fd, domain int) {
+	if domain == unix.AF_INET6 {
+		_ = unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_RECVERR, 1)
+		return
+	}
+	_ = unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_RECVERR, 1)
 }
 
 // exchange sends a question on a connected UDP socket that does not block, and waits for its answer. The outcome is connected where it came.

@@ -91,6 +91,9 @@ func try(ctx context.Context, a attempt.Attempt) (attempt.Outcome, error) {
 		}
 	}
 	to := netip.AddrPortFrom(a.Destination.Addr().Unmap(), a.Destination.Port())
+	if asksName(a) {
+		hearICMP(fd, domain)
+	}
 	err = unix.Connect(fd, unixSockaddr(to))
 	if err == nil && asksName(a) {
 		return ask(ctx, fd, a.Name)

@@ -59,6 +59,13 @@ var lookups = []Scene{
 		Name: "resolver-silent", Causes: []string{"resolver-silent"}, Says: []string{"203.0.113.53"},
 		Make: resolving(connectName, testhost.NameServer, "80", atNobody, "options timeout:2 attempts:2"),
 	},
+	{ // a router says at once that there is no way
+		Name: "resolver-unreachable", Causes: []string{"resolver-silent"}, Says: []string{"it can't be reached", "ip route get 203.0.113.53"},
+		Make: func(t testing.TB) Place {
+			route := func(p *testhost.Pair) { p.Server.Sysctl("net.ipv4.ip_forward", "1") }
+			return besideAltered(t, route, python(t, connectName, testhost.NameServer, "80"), atNobody, "options timeout:2 attempts:2")
+		},
+	},
 	{
 		Name: "resolver-closed", Causes: []string{"resolver-refused"}, Says: []string{testhost.NameServer},
 		Make: resolving(connectName, testhost.NameServer, "80", atClosed, quick),

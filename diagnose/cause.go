@@ -47,6 +47,12 @@ const (
 	NameServerFailure    = "name-server-failure"
 	ResolverSilent       = "resolver-silent"
 	ResolverRefused      = "resolver-refused"
+	WrongInterface       = "wrong-interface"
+	SourceUnanswered     = "source-unanswered"
+	ReversePathFiltered  = "reverse-path-filtered"
+	ConntrackFull        = "conntrack-full"
+	ListensElsewhere     = "listens-elsewhere"
+	RejectedHere         = "rejected-here"
 )
 
 // examined is a failed attempt with all that there is to judge it by.
@@ -66,9 +72,14 @@ type examined struct {
 var refiners = []func(*examined) string{
 	exhaustedPorts,
 	rights,
+	conntrackFull,
+	reversePathFiltered,
+	wrongInterface,
+	sourceUnanswered,
 	(*examined).proxyNeeded,
 	routeCause,
 	deniedCause,
+	refusedHere,
 	refineStall,
 	refinePath,
 }

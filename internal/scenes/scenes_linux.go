@@ -46,6 +46,9 @@ func All() []Scene {
 		proxies,
 		descriptors,
 		rights,
+		source,
+		refused,
+		tracked,
 	)
 }
 

@@ -24,7 +24,8 @@ type answerer struct {
 	hops     int  // the fewest hops with which a SYN was refused; 0: not known
 	host     bool // it came from as far as the host is
 	nearer   bool // it came from nearer
-	other    uint16
+
+	other uint16 // another port of the host, whose answer came as far as the host is; 0: none
 }
 
 const (

@@ -109,9 +109,10 @@ type Attempt struct {
 	Source      Source
 	Destination netip.AddrPort // not valid where the program never got as far as naming one
 	Name        string         // the DNS name behind the destination; "" where not known
+	Device      string         // the network device that the socket is bound to (SO_BINDTODEVICE, socket(7)); "" where to none
 }
 
-// String is "tcp to 192.0.2.1:80", with " from SOURCE" where a source was asked for.
+// String is "tcp to 192.0.2.1:80", with " from SOURCE" where a source was asked for, and " by device NAME" where a device was.
 func (a Attempt) String() string {
 	s := a.Protocol.String()
 	if a.Destination.IsValid() {
@@ -122,6 +123,9 @@ func (a Attempt) String() string {
 	}
 	if a.Source.Kind != SourceNone {
 		s += " from " + a.Source.String()
+	}
+	if a.Device != "" {
+		s += " by device " + a.Device
 	}
 	return s
 }

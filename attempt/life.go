@@ -78,6 +78,7 @@ type Step struct {
 	Name    string         // the DNS name behind Address when it was made; "" where not known
 	Hosts   *HostsEntry    // where Name is from, if that is the program's /etc/hosts; nil for a name that was looked up
 	Detail  string         // what setsockopt or socket was called with, "SO_MARK, 0x10"; "" for the others
+	Device  string         // of a connect or send that did not succeed: the network device that its socket is bound to; "" for none
 	At      time.Time      // when it was made (the first of Count)
 	Took    time.Duration  // how long until it was answered (the last of Count)
 	Rule    string         // for Decided: the rule in words, "openshift-v2-gear, bind rule 1"
@@ -159,7 +160,7 @@ func (l *Life) Attempts() []Result {
 			}
 		case s.Call == CallConnect || s.Call.Send():
 			r := Result{
-				Attempt: Attempt{Protocol: l.Protocol, Destination: s.Address, Name: s.Name},
+				Attempt: Attempt{Protocol: l.Protocol, Destination: s.Address, Name: s.Name, Device: s.Device},
 				Outcome: OutcomeOf(s.Errno), Begin: s.At, End: end, First: i, Last: i, Call: s.Call,
 				Decided: s.How == Decided,
 			}

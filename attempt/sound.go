@@ -10,6 +10,7 @@ type Probe struct {
 	Protocol Protocol // TCP or UDP
 	To       netip.AddrPort
 	Hops     int // time to live, hop limit; 0: the kernel's own
+	MinHops  int // the least time to live, hop limit, that an answer may arrive with (TCP; ip(7), IP_MINTTL); 0: any
 	Size     int // of the whole IP packet, which may not be fragmented (UDP); 0: one byte of data
 }
 

@@ -49,6 +49,12 @@ const (
 	ResolverRefused      = "resolver-refused"
 	SearchPathSurprise   = "search-path-surprise"
 	NameOfOtherFamily    = "name-of-other-family"
+	WrongInterface       = "wrong-interface"
+	SourceUnanswered     = "source-unanswered"
+	ReversePathFiltered  = "reverse-path-filtered"
+	ConntrackFull        = "conntrack-full"
+	ListensElsewhere     = "listens-elsewhere"
+	RejectedHere         = "rejected-here"
 )
 
 // examined is a failed attempt with all that there is to judge it by.
@@ -69,9 +75,14 @@ type examined struct {
 var refiners = []func(*examined) string{
 	exhaustedPorts,
 	rights,
+	conntrackFull,
+	reversePathFiltered,
+	wrongInterface,
+	sourceUnanswered,
 	(*examined).proxyNeeded,
 	routeCause,
 	deniedCause,
+	refusedHere,
 	refineStall,
 	searchPathCause,
 	refinePath,

@@ -34,7 +34,7 @@ func descriptorsOf(pid int) (kinds map[string]int, toward map[netip.AddrPort]int
 	own := socketInodes(pid)
 	toward = map[netip.AddrPort]int{}
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		sockets, err := tcpSockets(family)
+		sockets, err := tcpSockets(family, ^uint32(0))
 		if err != nil {
 			return kinds, nil
 		}

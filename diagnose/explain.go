@@ -80,6 +80,12 @@ var explainers = map[string]func(*examined, *explanation){
 	DeniedByLandlock:     explainLandlock,
 	DroppedHere:          explainDroppedHere,
 	SearchPathSurprise:   explainSearchPath,
+	WrongInterface:       explainWrongInterface,
+	SourceUnanswered:     explainSourceUnanswered,
+	ReversePathFiltered:  explainReversePath,
+	ConntrackFull:        explainConntrack,
+	ListensElsewhere:     explainListensElsewhere,
+	RejectedHere:         explainRejectedHere,
 }
 
 // finding is the finding that a failed attempt comes to.
@@ -154,7 +160,11 @@ func profileOf(rule string) string {
 // byTheSource says first what a counterfactual without the bind showed, for the causes that are not
 // about the source by themselves.
 func (x *examined) byTheSource(e *explanation, cause string) {
-	if x.Source.Kind == attempt.SourceNone || x.Elided || cause == BindLoopbackSource || cause == FamilyMismatch || cause == BindAddressInUse {
+	switch cause {
+	case BindLoopbackSource, FamilyMismatch, BindAddressInUse, SourceUnanswered, WrongInterface:
+		return // they say it themselves
+	}
+	if x.Source.Kind == attempt.SourceNone || x.Elided {
 		return
 	}
 	if x.outcomeOf(changeNoBind).Kind == attempt.Connected {

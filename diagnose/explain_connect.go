@@ -48,6 +48,8 @@ func explainRefused(x *examined, e *explanation) {
 		e.summary = fmt.Sprintf("%s was refused by %s, and the same attempt made again connected: the server was not ready, or refuses at times", x.who(), x.to())
 	case x.otherLoopback() != "":
 		e.summary = fmt.Sprintf("%s was refused by %s, and %s connects: the server listens on the other family only", x.who(), x.to(), x.otherLoopback())
+	case x.path.known && !x.path.hop.Local && x.path.by.host:
+		e.summary = fmt.Sprintf("%s was refused by %s: the host itself answered, so nothing listens there, or its own firewall rejects", x.who(), x.to())
 	case here && !x.Decided:
 		e.summary = fmt.Sprintf("%s was refused by %s: nothing listens there", x.who(), x.to())
 	default:
@@ -56,6 +58,10 @@ func explainRefused(x *examined, e *explanation) {
 	e.summary += x.noBindHelps()
 	x.openPort(e)
 	x.sawSender(e)
+	if !x.again(attempt.Connected) {
+		x.sawRefusal(e)
+		x.sawElsewhere(e)
+	}
 	switch {
 	case x.again(attempt.Connected):
 		e.advise("let the program wait for the server, or try again: this was a matter of time")

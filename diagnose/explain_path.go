@@ -15,6 +15,9 @@ func refinePath(x *examined) string {
 	}
 	switch x.plainCause() {
 	case Refused:
+		if x.path.by.nearer {
+			return RejectedOnTheWay
+		}
 		if e := x.path.same; e.Outcome.Kind == attempt.Refused && e.From.IsValid() && e.From != x.Destination.Addr().Unmap() && !x.own(e.From) {
 			return RejectedOnTheWay
 		}
@@ -102,6 +105,10 @@ func explainHostDown(x *examined, e *explanation) {
 }
 
 func explainRejectedOnTheWay(x *examined, e *explanation) {
+	if x.path.by.nearer {
+		explainResetOnTheWay(x, e)
+		return
+	}
 	by := x.path.same.From
 	e.summary = fmt.Sprintf("%s was refused, not by %s but by %v on the way to it: a firewall there rejects the connection", x.who(), x.to(), by)
 	e.saw("the SYN sent again was answered by %v: ICMP %s; a host on which nothing listens answers with a TCP reset, and itself", by, x.path.same.ICMP())
@@ -111,6 +118,53 @@ func explainRejectedOnTheWay(x *examined, e *explanation) {
 	}
 	e.advise("on %v, if it is Linux: `nft list ruleset` or `iptables -S FORWARD`, and look for reject", by)
 	x.adviseProxy(e)
+}
+
+// explainResetOnTheWay is for a reset in the host's name, whose sender has no address of its own.
+func explainResetOnTheWay(x *examined, e *explanation) {
+	by := &x.path.by
+	e.summary = fmt.Sprintf("%s was refused, not by %s but by something nearer that answers in its name: a firewall on the way rejects with a TCP reset", x.who(), x.to())
+	e.saw("the host is %d hops away: a UDP packet with so many hops reached it, and with one less a router said that they were used up", by.distance)
+	if by.hops < by.distance {
+		e.saw("a SYN with %d %s was refused all the same", by.hops, plural(by.hops, "hop", "hops"))
+	} else {
+		e.saw("the reset came with more hops left than the host's answer at port %d, which has just as many as it should: so its sender is nearer", by.other)
+	}
+	if at, hops := router(x.path.tcp); hops > 0 {
+		e.saw("the last router that the SYN is known to have come to is %v, hop %d", at, hops)
+		e.advise("have %s allowed on the way: at %v, or where that one sends it on", x.destinationRule(), at)
+		e.advise("on %v, if it is Linux: `nft list ruleset` or `iptables -S FORWARD`, and look for reject", at)
+	} else {
+		e.advise("have %s allowed in the firewalls on the way", x.destinationRule())
+	}
+	x.adviseProxy(e)
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// sawRefusal says what is known of who refused, where no cause is.
+func (x *examined) sawRefusal(e *explanation) {
+	to, by := x.Destination.Addr().Unmap(), &x.path.by
+	switch {
+	case x.Decided || !x.path.known || x.path.hop.Local || !reset(&x.path.same):
+		return
+	case by.host && !x.path.hop.Gateway.IsValid():
+		e.saw("%v is on this network, with no router between: the reset is its own", to)
+	case by.host:
+		e.saw("the reset came from as far as %v is, %d hops: it is its own, and of nobody on the way", to, by.distance)
+	default:
+		e.saw("undecided: a firewall on the way, or the host's own, that rejects with a reset looks the same as a port on which nothing listens")
+	}
+	if by.host {
+		e.saw("undecided: a firewall of the host's own that rejects with a reset looks the same as a port on which nothing listens")
+	}
+	e.advise("to decide it, on %v: `ss -tln 'sport = :%d'` shows whether something listens; if so, `nft list ruleset` or `iptables -S INPUT` who rejects; and "+
+		"`tcpdump -ni any tcp port %d` whether the SYN arrives at all", to, x.Destination.Port(), x.Destination.Port())
 }
 
 // sawSender says who sent the ICMP error, for causes that don't name it in their summary.

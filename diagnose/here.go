@@ -6,7 +6,10 @@ type here struct {
 	filter     filtering
 	leaves     Answer // whether the packets of the same connect left the machine
 	confining  confining
-	portDenied Answer // sallyport itself may not connect to the port by TCP, at any address
+	portDenied Answer  // sallyport itself may not connect to the port by TCP, at any address
+	plain      routing // the same with no source and no device asked for; nothing where none was
+	reverse    reversePath
+	conntrack  connTable
 }
 
 // confining is what the eBPF programs of a process's cgroup may have to do with a failure.

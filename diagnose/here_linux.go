@@ -79,6 +79,9 @@ func (s *standpoint) look(ctx context.Context, r attempt.Result) here {
 		if c, err := openRTNetlink(); err == nil {
 			defer c.close()
 			h.route = c.lookupRoute(a, s.uid)
+			if a.Source.Kind == attempt.SourceGiven || a.Device != "" {
+				h.plain = c.lookupRoute(attempt.Attempt{Protocol: a.Protocol, Destination: a.Destination}, s.uid)
+			}
 			if path := "/proc/sys/net/ipv6/conf/all/disable_ipv6"; read(path) == "1" { // of the thread's namespace
 				h.route.disabled = "net.ipv6.conf.all.disable_ipv6 is 1"
 			}
@@ -87,7 +90,11 @@ func (s *standpoint) look(ctx context.Context, r attempt.Result) here {
 			return // no packet was made
 		}
 		h.filter = readFilter(ctx, s.packet(a, &h.route))
-		if r.Protocol == attempt.TCP && r.Outcome.Kind == attempt.TimedOut {
+		h.conntrack = readConnTable(ctx, r, a)
+		if r.Protocol == attempt.TCP && r.Outcome.Kind == attempt.TimedOut && h.route.kind != routeLocal {
+			h.reverse = readReversePath(ctx, a)
+		}
+		if r.Protocol == attempt.TCP && r.Outcome.Kind == attempt.TimedOut && !h.reverse.drops && !h.conntrack.drops {
 			h.leaves = leaves(ctx, a)
 		}
 	})

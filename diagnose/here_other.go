@@ -18,3 +18,7 @@ func standpointOf(*attempt.Life) *standpoint { return nil }
 func (*standpoint) close() {}
 
 func (*standpoint) look(context.Context, attempt.Result) here { return here{} }
+
+func (*standpoint) listening(attempt.Result, bool) listening { return listening{} }
+
+func (*listening) lookElsewhere(*standpoint, uint16) {}

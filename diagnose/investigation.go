@@ -79,6 +79,8 @@ type experiment struct {
 	here   here // what this machine itself does with it
 	path   path // what was seen of the way there
 
+	listening listening // of a refusal within this machine
+
 	env   map[string]string // the process's environment; nil where it could not be read
 	sizes *sizes            // of packets to the other end of a stalled connection; nil: none was sent
 }
@@ -126,6 +128,9 @@ func (v *Investigation) Failed(l *attempt.Life, r attempt.Result) {
 	}
 	v.running.Add(1)
 	from := standpointOf(l)
+	if v.trier != nil {
+		e.listening = from.listening(r, !v.options.NoCounterfactuals)
+	}
 	go func() {
 		defer v.running.Done()
 		defer close(e.done)
@@ -147,12 +152,16 @@ func (v *Investigation) experiment(e *experiment, pid int, r attempt.Result, fro
 	cfs, errs := make([]Counterfactual, len(trials)), make([]error, len(trials))
 	var wg sync.WaitGroup
 	wg.Go(func() { e.here = from.look(v.ctx, r) })
+	wg.Go(func() { e.listening.lookElsewhere(from, r.Destination.Port()) })
 	wg.Go(func() { e.path = v.lookAtPath(pid, r) })
 	for i, t := range trials {
 		wg.Go(func() { cfs[i], errs[i] = v.try(v.ctx, pid, t) })
 	}
 	wg.Wait()
 	for i, err := range errs {
+		if err == nil && trials[i].ownSource && cfs[i].Outcome.Errno == attempt.EADDRNOTAVAIL {
+			continue // no address of the program's network namespace
+		}
 		if err == nil {
 			e.cfs = append(e.cfs, cfs[i])
 		} else if v.ctx.Err() == nil {

@@ -43,7 +43,7 @@ func leaves(ctx context.Context, a attempt.Attempt) Answer {
 	end := time.Now().Add(leavesWatch)
 	pause(ctx, leavesQuiet)
 	for seen := uint32(0); time.Now().Before(end) && ctx.Err() == nil; {
-		before, ok := retransFail(netstat)
+		before, ok := netstatCounter(netstat, retransFail)
 		pause(ctx, leavesPoll)
 		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 		if err != nil || !ok || info.State != unix.BPF_TCP_SYN_SENT {
@@ -54,7 +54,7 @@ func leaves(ctx context.Context, a attempt.Attempt) Answer {
 		}
 		seen = info.Total_retrans
 		pause(ctx, leavesPoll) // the counter moves after the number that was just read
-		after, ok := retransFail(netstat)
+		after, ok := netstatCounter(netstat, retransFail)
 		if !ok {
 			break
 		}
@@ -83,7 +83,10 @@ func startConnect(a attempt.Attempt) int {
 	if err != nil {
 		return -1
 	}
-	if a.Source.Kind == attempt.SourceGiven {
+	if a.Device != "" {
+		err = unix.BindToDevice(fd, a.Device)
+	}
+	if err == nil && a.Source.Kind == attempt.SourceGiven {
 		err = unix.Bind(fd, sockaddrFor(a.Source.Addr.Addr(), 0))
 	}
 	if err == nil {
@@ -104,8 +107,11 @@ func sockaddrFor(a netip.Addr, port uint16) unix.Sockaddr {
 	return &unix.SockaddrInet6{Addr: a.As16(), Port: int(port), ZoneId: uint32(zone)}
 }
 
-// retransFail is the namespace's TCPRetransFail, which proc/net/netstat has in two lines: names, and their values in the same order.
-func retransFail(netstat *os.File) (n uint64, ok bool) {
+// retransFail is the counter of retransmissions that this machine itself discarded.
+const retransFail = "TCPRetransFail"
+
+// netstatCounter is a counter of the namespace's TcpExt, which proc/net/netstat has in two lines: names, and their values in the same order.
+func netstatCounter(netstat *os.File, name string) (n uint64, ok bool) {
 	buf := make([]byte, 1<<14)
 	size, _ := netstat.ReadAt(buf, 0)
 	var names []string
@@ -118,7 +124,7 @@ func retransFail(netstat *os.File) (n uint64, ok bool) {
 			names = f
 			continue
 		}
-		if i := slices.Index(names, "TCPRetransFail"); i > 0 && i < len(f) {
+		if i := slices.Index(names, name); i > 0 && i < len(f) {
 			n, err := strconv.ParseUint(f[i], 10, 64)
 			return n, err == nil
 		}

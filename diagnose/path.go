@@ -39,6 +39,7 @@ type path struct {
 	ports map[uint16]attempt.Echo // of the same host
 	tcp   []attempt.Echo          // by hop, from 1 on: SYNs to the same port
 	udp   []attempt.Echo          // the same by UDP, to ports where nothing listens
+	by    answerer                // of a refusal, who gave it
 }
 
 // paths are the destinations whose path is or was looked at.
@@ -66,7 +67,7 @@ func (p *paths) take(to netip.AddrPort) bool {
 func worthAPath(r attempt.Result, f Facts) bool {
 	to := r.Destination
 	if r.Decided || !to.IsValid() || to.Port() == 0 || r.Protocol != attempt.TCP && r.Protocol != attempt.MPTCP ||
-		r.Source.Kind == attempt.SourceGiven && !r.Elided || f.local(to.Addr()) || to.Addr().IsMulticast() || to.Addr().IsLinkLocalUnicast() {
+		r.Source.Kind == attempt.SourceGiven && !r.Elided || r.Device != "" || f.local(to.Addr()) || to.Addr().IsMulticast() || to.Addr().IsLinkLocalUnicast() {
 		return false
 	}
 	switch r.Outcome.Kind {
@@ -128,13 +129,20 @@ func (p *path) sound(ctx context.Context, s Sounder, pid int, r attempt.Result) 
 		}
 	}
 	hopsAt := len(probes)
-	if silent && p.hop.Gateway.IsValid() {
+	refused := r.Outcome.Kind == attempt.Refused
+	if (silent || refused) && p.hop.Gateway.IsValid() {
 		for i := range pathHops {
 			probes = append(probes, attempt.Probe{Protocol: attempt.TCP, To: to, Hops: i + 1},
 				attempt.Probe{Protocol: attempt.UDP, To: netip.AddrPortFrom(to.Addr(), pathPort+uint16(i)), Hops: i + 1})
 		}
 	}
-	echoes, err := s.Sound(ctx, pid, probes)
+	first := ctx
+	if refused {
+		var cancel context.CancelFunc
+		first, cancel = context.WithTimeout(ctx, answererWait)
+		defer cancel()
+	}
+	echoes, err := s.Sound(first, pid, probes)
 	if err != nil || len(echoes) != len(probes) {
 		return
 	}
@@ -145,6 +153,12 @@ func (p *path) sound(ctx context.Context, s Sounder, pid int, r attempt.Result) 
 	}
 	for i := hopsAt; i < len(echoes); i += 2 {
 		p.tcp, p.udp = append(p.tcp, echoes[i]), append(p.udp, echoes[i+1])
+	}
+	switch {
+	case refused && !p.hop.Gateway.IsValid():
+		p.by.host = reset(&p.same) // there is nothing between
+	case refused:
+		p.by.find(ctx, s, pid, to, p)
 	}
 }
 

@@ -24,6 +24,8 @@ type portUse struct {
 type tcpSocket struct {
 	local, remote netip.AddrPort
 	timeWait      bool
+	v6, v6only    bool   // an IPv6 socket; one that listens, and takes no IPv4
+	device        uint32 // the network device that it is bound to; 0: none
 	inode         uint64 // 0: no process has it any more
 }
 

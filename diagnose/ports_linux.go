@@ -26,7 +26,7 @@ func readPorts(pid int, r attempt.Result) portUse {
 	u.high, _ = strconv.Atoi(limits[1])
 	var sockets []tcpSocket
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		some, err := tcpSockets(family)
+		some, err := tcpSockets(family, ^uint32(0))
 		if err != nil {
 			return portUse{}
 		}
@@ -67,13 +67,16 @@ func socketInodes(pid int) map[uint64]bool {
 // Of sock_diag(7), <linux/inet_diag.h>.
 const (
 	sockDiagByFamily = 20
-	tcpTimeWait      = 6  // include/net/tcp_states.h
+	tcpTimeWait      = 6 // include/net/tcp_states.h
+	tcpListen        = 10
 	sizeofDiagReq    = 56 // struct inet_diag_req_v2
 	sizeofDiagMsg    = 72 // struct inet_diag_msg
+	inetDiagSkV6only = 11 // INET_DIAG_SKV6ONLY, of sockets that listen
 )
 
-// tcpSockets lists the TCP sockets of this network namespace, those included that are bound only (from Linux 6.8 on).
-func tcpSockets(family uint8) ([]tcpSocket, error) {
+// tcpSockets lists the TCP sockets of this thread's network namespace that are in one of the states, a bit each; with every bit set those
+// included that are bound only (from Linux 6.8 on).
+func tcpSockets(family uint8, states uint32) ([]tcpSocket, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
 	if err != nil {
 		return nil, err
@@ -85,7 +88,7 @@ func tcpSockets(family uint8) ([]tcpSocket, error) {
 	binary.NativeEndian.PutUint16(req[6:], unix.NLM_F_REQUEST|unix.NLM_F_DUMP)
 	req[unix.SizeofNlMsghdr] = family
 	req[unix.SizeofNlMsghdr+1] = unix.IPPROTO_TCP
-	binary.NativeEndian.PutUint32(req[unix.SizeofNlMsghdr+4:], ^uint32(0)) // every state
+	binary.NativeEndian.PutUint32(req[unix.SizeofNlMsghdr+4:], states)
 	if err := unix.Sendto(fd, req, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return nil, err
 	}
@@ -132,7 +135,9 @@ func parseDiag(m []byte) tcpSocket {
 		}
 		return netip.AddrFrom16([16]byte(m[at : at+16])).Unmap()
 	}
+	v6only := attributes(m, sizeofDiagMsg)[inetDiagSkV6only]
 	return tcpSocket{
+		v6: m[0] == unix.AF_INET6, v6only: len(v6only) > 0 && v6only[0] != 0, device: binary.NativeEndian.Uint32(m[40:]),
 		local:    netip.AddrPortFrom(addr(8), binary.BigEndian.Uint16(m[4:])),
 		remote:   netip.AddrPortFrom(addr(24), binary.BigEndian.Uint16(m[6:])),
 		timeWait: m[1] == tcpTimeWait,

@@ -28,7 +28,7 @@ const sizeofRtmsg = 12
 func (c *rtnetlink) lookupRoute(a attempt.Attempt, uid int) routing {
 	to := a.Destination.Addr().Unmap()
 	names := c.deviceNames()
-	q := query{to: to, from: a.Source.Addr.Addr().Unmap(), protocol: a.Protocol, port: a.Destination.Port(), uid: uid}
+	q := query{to: to, from: a.Source.Addr.Addr().Unmap(), device: a.Device, protocol: a.Protocol, port: a.Destination.Port(), uid: uid}
 	if a.Source.Kind != attempt.SourceGiven {
 		q.from = netip.Addr{}
 	}
@@ -61,6 +61,7 @@ func (c *rtnetlink) lookupRoute(a attempt.Attempt, uid int) routing {
 // query is what the kernel is asked about.
 type query struct {
 	to, from netip.Addr // from is not valid where the kernel chooses
+	device   string     // that the socket is bound to; "" where to none
 	protocol attempt.Protocol
 	port     uint16
 	uid      int // negative: not known
@@ -86,7 +87,11 @@ func (q query) request(names map[uint32]string) []byte {
 		b = append(b, attribute(unix.RTA_IP_PROTO, []byte{byte(q.protocol)})...)
 		b = append(b, attribute(unix.RTA_DPORT, binary.BigEndian.AppendUint16(nil, q.port))...)
 	}
-	if zone := q.to.Zone(); zone != "" {
+	zone := q.to.Zone()
+	if q.device != "" {
+		zone = q.device
+	}
+	if zone != "" {
 		for index, name := range names {
 			if name == zone || strconv.Itoa(int(index)) == zone {
 				b = append(b, attribute(unix.RTA_OIF, binary.NativeEndian.AppendUint32(nil, index))...)

@@ -19,6 +19,8 @@ type trial struct {
 	change  string
 	attempt attempt.Attempt
 	proxy   *Proxy // by way of it; nil: directly
+
+	ownSource bool // from another address of this machine, as far as is known
 }
 
 // trials lists what is worth trying for a failed attempt. A bind that failed has no destination to try,
@@ -28,9 +30,9 @@ func trials(r attempt.Result, f Facts) []trial {
 	if !a.Destination.IsValid() || a.Destination.Port() == 0 || !a.Protocol.Stream() && !routed(r) {
 		return nil
 	}
-	same := attempt.Attempt{Protocol: a.Protocol, Destination: a.Destination, Name: a.Name}
-	if a.Source.Kind != attempt.SourceNone && !r.Elided {
-		return []trial{{change: changeNoBind, attempt: same}}
+	same := attempt.Attempt{Protocol: a.Protocol, Destination: a.Destination, Name: a.Name, Device: a.Device}
+	if bound := a.Source.Kind != attempt.SourceNone && !r.Elided; bound || a.Device != "" {
+		return heldTrials(r, same, bound)
 	}
 	if !a.Protocol.Stream() {
 		return nil
@@ -55,8 +57,44 @@ func trials(r attempt.Result, f Facts) []trial {
 		b.Destination = unmap(a.Destination)
 		out = append(out, trial{change: changeIPv4, attempt: b})
 	}
+	if r.Outcome.Kind == attempt.TimedOut {
+		for _, from := range otherSources(a, f) {
+			b := same
+			b.Source = attempt.SourceOf(netip.AddrPortFrom(from, 0))
+			out = append(out, trial{change: changeFrom + from.String(), attempt: b, ownSource: true})
+		}
+	}
 	if p := proxyFor(a, f); p != nil {
 		out = append(out, trial{change: changeProxy + " in " + p.where() + " (" + p.Host + ")", attempt: same, proxy: p})
+	}
+	return out
+}
+
+// heldTrials lists what is worth trying for an attempt that was held to a source or a device: without each. That only tells something
+// where the same again fails.
+func heldTrials(r attempt.Result, same attempt.Attempt, bound bool) []trial {
+	var out []trial
+	if bound {
+		out = append(out, trial{change: changeNoBind, attempt: same})
+	}
+	if r.Device != "" {
+		b := same
+		b.Device = ""
+		if bound {
+			b.Source = r.Source
+		}
+		out = append(out, trial{change: changeNoDevice, attempt: b})
+	}
+	elsewhere := r.Source.Kind == attempt.SourceGiven && !r.Source.Addr.Addr().Unmap().IsLoopback()
+	if r.Protocol.Stream() && !r.Decided && (r.Device != "" || elsewhere) {
+		switch r.Outcome.Kind {
+		case attempt.Refused, attempt.TimedOut, attempt.Unreachable:
+			b := same
+			if bound {
+				b.Source = r.Source
+			}
+			out = append(out, trial{change: changeNothing, attempt: b})
+		}
 	}
 	return out
 }

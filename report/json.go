@@ -29,6 +29,7 @@ type (
 		Source      string `json:"source"`
 		Destination string `json:"destination"`
 		Name        string `json:"name"`
+		Device      string `json:"device"`
 	}
 	findingJSON struct {
 		Cause           string               `json:"cause"`
@@ -143,7 +144,7 @@ func findingOf(f *diagnose.Finding) findingJSON {
 }
 
 func attemptOf(a attempt.Attempt) attemptJSON {
-	out := attemptJSON{Protocol: a.Protocol.String(), Source: a.Source.String(), Name: a.Name}
+	out := attemptJSON{Protocol: a.Protocol.String(), Source: a.Source.String(), Name: a.Name, Device: a.Device}
 	if a.Destination.IsValid() {
 		out.Destination = a.Destination.String()
 	}

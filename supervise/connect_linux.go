@@ -88,6 +88,9 @@ func (w *worker) finishConnect(st attempt.Step, errno unix.Errno) {
 	e := w.sock.entry
 	st.Took = time.Since(st.At)
 	st.Errno = attempt.Errno(errno)
+	if errno != 0 {
+		st.Device = w.sock.device()
+	}
 	if errno == unix.EINTR && w.s.stopping.Load() {
 		w.s.handOn(w.n) // the supervisor goes, not the caller: who comes after answers
 		return

@@ -115,6 +115,9 @@ func (w *worker) send(m *message) (sent int64, errno unix.Errno, ok bool) {
 	}
 record:
 	st.Took, st.Errno, st.Result = time.Since(st.At), attempt.Errno(errno), sent
+	if errno != 0 {
+		st.Device = w.sock.device()
+	}
 	if m.to.IsValid() {
 		e.mu.Lock()
 		w.s.record(e, st)

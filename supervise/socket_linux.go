@@ -109,6 +109,15 @@ func (k *socket) option(name int) int {
 	return int(binary.NativeEndian.Uint32(b[:]))
 }
 
+// device is the network device that the socket is bound to; "" where to none.
+func (k *socket) device() string {
+	if k.option(unix.SO_BINDTOIFINDEX) == 0 { // asks for no name, which takes the kernel a lock
+		return ""
+	}
+	name, _ := unix.GetsockoptString(k.fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE)
+	return name
+}
+
 func getsockopt(fd, level, name int, b []byte) unix.Errno {
 	n := uint32(len(b))
 	_, _, e := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), uintptr(level), uintptr(name),

@@ -116,6 +116,13 @@ func probeSocket(p *attempt.Probe) (int, error) {
 	if err == nil && p.Hops > 0 {
 		err = unix.SetsockoptInt(fd, level, hops, p.Hops)
 	}
+	if err == nil && p.MinHops > 0 {
+		level, least := unix.IPPROTO_IP, unix.IP_MINTTL
+		if domain == unix.AF_INET6 {
+			level, least = unix.IPPROTO_IPV6, unix.IPV6_MINHOPCOUNT
+		}
+		err = unix.SetsockoptInt(fd, level, least, p.MinHops)
+	}
 	if err == nil && p.Size > 0 {
 		err = unix.SetsockoptInt(fd, level, discover, unix.IP_PMTUDISC_PROBE) // as for IPv6: don't fragment, whatever is known of the path
 	}

@@ -47,6 +47,37 @@ func TestSound(t *testing.T) {
 	}
 }
 
+// TestSoundMinHops asks a closed port of this machine, whose resets arrive with all the hops that they start with.
+func TestSoundMinHops(t *testing.T) {
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		network := "tcp4"
+		if host == "::1" {
+			network = "tcp6"
+		}
+		shut, err := net.Listen(network, net.JoinHostPort(host, "0"))
+		if err != nil {
+			t.Skipf("needs %s: %v", host, err)
+		}
+		closed := shut.Addr().(*net.TCPAddr).AddrPort()
+		shut.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		got, err := New(Options{}).Sound(ctx, os.Getpid(), []attempt.Probe{
+			{Protocol: attempt.TCP, To: closed, MinHops: 1},
+			{Protocol: attempt.TCP, To: closed, MinHops: 64},
+			{Protocol: attempt.TCP, To: closed, MinHops: 65},
+		})
+		cancel()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range []attempt.Kind{attempt.Refused, attempt.Refused, attempt.InProgress} {
+			if got[i].Outcome.Kind != want {
+				t.Errorf("%s, probe %d: %+v, want %v", host, i, got[i], want)
+			}
+		}
+	}
+}
+
 func TestNextHopOfThisMachine(t *testing.T) {
 	hop, err := New(Options{}).NextHop(os.Getpid(), netip.MustParseAddr("127.0.0.1"))
 	if err != nil || !hop.Local || hop.Gateway.IsValid() || hop.Silent {

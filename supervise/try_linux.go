@@ -83,6 +83,11 @@ func try(ctx context.Context, a attempt.Attempt) (attempt.Outcome, error) {
 		return attempt.Outcome{}, fmt.Errorf("make a socket: %w", err)
 	}
 	defer unix.Close(fd)
+	if a.Device != "" {
+		if err := unix.BindToDevice(fd, a.Device); err != nil {
+			return attempt.Outcome{}, fmt.Errorf("bind a socket to device %s: %w", a.Device, err)
+		}
+	}
 	if a.Source.Kind != attempt.SourceNone {
 		// A port that was asked for is taken by the program itself: the address is what is tried.
 		from := netip.AddrPortFrom(a.Source.Addr.Addr().Unmap(), 0)

@@ -40,6 +40,7 @@ func TestTry(t *testing.T) {
 		{"from a source", nil, attempt.Attempt{Destination: open, Source: from("127.0.0.9:0")}, attempt.Outcome{Kind: attempt.Connected}},
 		{"refused", nil, attempt.Attempt{Destination: closed}, attempt.OutcomeOf(attempt.ECONNREFUSED)},
 		{"silence", nil, attempt.Attempt{Destination: silent}, attempt.Outcome{Kind: attempt.TimedOut}},
+		{"by a device", nil, attempt.Attempt{Destination: open, Device: "lo"}, attempt.Outcome{Kind: attempt.Connected}},
 		{"source not local", nil, attempt.Attempt{Destination: open, Source: from("192.0.2.1:0")}, attempt.Outcome{Kind: attempt.Failed, Errno: attempt.EADDRNOTAVAIL}},
 		{"the profile denies the bind", gear, attempt.Attempt{Destination: open, Source: from("0.0.0.0:0")}, attempt.OutcomeOf(attempt.EACCES)},
 		{"the profile drops", gear, attempt.Attempt{Destination: netip.MustParseAddrPort("192.0.2.1:80"), Source: from("127.0.0.9:0")}, attempt.OutcomeOf(attempt.ETIMEDOUT)},

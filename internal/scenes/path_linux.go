@@ -36,8 +36,8 @@ var path = []Scene{
 		Says: []string{"ICMP port unreachable", testhost.RowRouter6},
 		Make: across(testhost.RowServer6, "8080", "forward", "tcp dport 8080 reject with icmpx type port-unreachable"),
 	},
-	{ // in the server's name: nothing tells it from a port on which nobody listens
-		Name: "router-resets", Causes: []string{"refused"},
+	{ // in the server's name: only the hops tell it from a port on which nobody listens
+		Name: "router-resets", Causes: []string{"rejected-on-the-way"}, Undecided: []string{"refused"}, Says: []string{"the reset came with more hops left"},
 		Make: across(testhost.RowServer4, "8080", "forward", "tcp dport 8080 reject with tcp reset"),
 	},
 	{
@@ -49,7 +49,7 @@ var path = []Scene{
 		Make: across(testhost.RowServer6, "8080", "forward", "tcp dport 8080 reject with icmpx type admin-prohibited"),
 	},
 	{
-		Name: "nobody-listens-behind-a-router", Causes: []string{"refused"},
+		Name: "nobody-listens-behind-a-router", Causes: []string{"refused"}, Says: []string{"the host itself answered"},
 		Make: across(testhost.RowServer4, "8080", "forward"),
 	},
 	{

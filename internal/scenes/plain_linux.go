@@ -14,7 +14,7 @@ const (
 )
 
 var plain = []Scene{
-	{Name: "nobody-listens", Causes: []string{"refused"}, Make: toServer(server4, 9, nil)},
+	{Name: "nobody-listens", Causes: []string{"refused"}, Says: []string{"on this network, with no router between"}, Make: toServer(server4, 9, nil)},
 	{Name: "dropped-port", Causes: []string{"port-filtered"}, Undecided: []string{"timed-out"}, Make: toServer(server4, testhost.PortDropped, nil)},
 	{Name: "rejected-by-reset", Causes: []string{"refused"}, Make: toServer(server4, testhost.PortReset, nil)},
 	{Name: "prohibited-by-icmp", Causes: []string{"unreachable"}, Make: toServer(server4, testhost.PortProhibited, nil)},
@@ -26,7 +26,7 @@ var plain = []Scene{
 	{Name: "bind-other-family", Causes: []string{"family-mismatch"}, Make: served(bindOtherFamily, server4, "80")},
 	{Name: "connect-other-family", Causes: []string{"family-mismatch"}, Make: served(connectOtherFamily, server4, "80")},
 	{Name: "port-9-of-localhost", Causes: []string{"refused"}, Make: served(connectTo, "127.0.0.1", "9")},
-	{Name: "localhost-other-family", Causes: []string{"refused"}, Says: []string{"127.0.0.1:80"}, Make: ownServer(connectTo, "::1", "80")},
+	{Name: "localhost-other-family", Causes: []string{"listens-elsewhere"}, Undecided: []string{"refused"}, Says: []string{"127.0.0.1:80"}, Make: ownServer(connectTo, "::1", "80")},
 }
 
 // bindFirst binds to an address and a port before it connects.

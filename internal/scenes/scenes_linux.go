@@ -51,6 +51,9 @@ func All() []Scene {
 		proxies,
 		descriptors,
 		rights,
+		source,
+		refused,
+		tracked,
 	)
 }
 

@@ -56,6 +56,9 @@ var explainers = map[string]func(*examined, *explanation){
 	PortExhausted:        explainPortExhausted,
 	BindExhaustsPorts:    explainBindExhausts,
 	ProxyNeeded:          explainProxyNeeded,
+	ProxyUser:            explainProxyUser,
+	ProxyDenied:          explainProxyDenied,
+	ProxyCannotReach:     explainProxyCannotReach,
 	UnknownCause:         explainUnknown,
 	DeniedByRoute:        explainDeniedByRoute,
 	BroadcastDenied:      explainBroadcast,
@@ -93,6 +96,9 @@ func (x *examined) findingOf(cause string) Finding {
 		x.explainSeccomp(&e)
 	} else {
 		explainers[cause](x, &e)
+	}
+	if x.proxy != nil && x.asked == nil {
+		x.sayProxy(&e)
 	}
 	if x.Decided {
 		if p := profileOf(x.rule()); p != "" {

@@ -8,7 +8,7 @@ import (
 
 func TestParseProxy(t *testing.T) {
 	for value, want := range map[string]Proxy{
-		"http://user:secret@proxy.corp:3128/": {Scheme: "http", Host: "proxy.corp:3128"},
+		"http://user:secret@proxy.corp:3128/": {Scheme: "http", Host: "proxy.corp:3128", user: "user", password: "secret"},
 		"proxy.corp:3128":                     {Scheme: "http", Host: "proxy.corp:3128"},
 		"http://proxy.corp":                   {Scheme: "http", Host: "proxy.corp:80"},
 		"socks5h://[2001:db8::1]":             {Scheme: "socks5h", Host: "[2001:db8::1]:1080"},

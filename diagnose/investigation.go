@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/attempt"
+	"github.com/sallyport/sallyport/internal/proxy"
 )
 
 // Trier makes an attempt again from where the program stands.
@@ -59,6 +60,9 @@ type Investigation struct {
 	status int
 
 	lookups []attempt.Lookup
+
+	dials dials
+	heard []proxy.Exchange
 }
 
 // experiment is all that was tried for one distinct failed attempt.

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/sallyport/sallyport/attempt"
@@ -13,6 +14,11 @@ func (p *Proxy) where() string {
 		return p.Variable + " of " + p.From
 	}
 	return p.Variable
+}
+
+// at reports whether an attempt's destination is the proxy.
+func (p *Proxy) at(a attempt.Attempt) bool {
+	return p.Host == unmap(a.Destination).String() || a.Name != "" && strings.EqualFold(p.Host, hostPort(strings.TrimSuffix(a.Name, "."), strconv.Itoa(int(a.Destination.Port()))))
 }
 
 // socks reports whether it is a SOCKS5 proxy, as curl(1) spells it.
@@ -32,7 +38,7 @@ func proxyFor(a attempt.Attempt, f Facts) *Proxy {
 		for _, name := range append(want, "") {
 			for i := range list {
 				p := &list[i]
-				if (p.Scheme == "http" || p.socks()) && p.Host != unmap(a.Destination).String() && (name == "" || strings.EqualFold(p.Variable, name)) {
+				if (p.Scheme == "http" || p.socks()) && !p.at(a) && (name == "" || strings.EqualFold(p.Variable, name)) {
 					return p
 				}
 			}

@@ -44,6 +44,7 @@ func All() []Scene {
 		path,
 		stall,
 		proxies,
+		proxied,
 		descriptors,
 		rights,
 	)

@@ -56,7 +56,7 @@ func TestExempting(t *testing.T) {
 		{"192.0.2.7:443", "", "192.0.2.7:443"},
 		{"192.0.2.7:80", "", ""},
 	} {
-		if got := exempting(list, attempt.Attempt{Protocol: attempt.TCP, Destination: ap(tt.to), Name: tt.name}); got != tt.want {
+		if got := clientOther.exempting(list, attempt.Attempt{Protocol: attempt.TCP, Destination: ap(tt.to), Name: tt.name}); got != tt.want {
 			t.Errorf("exempting(%s %s) = %q, want %q", tt.to, tt.name, got, tt.want)
 		}
 	}

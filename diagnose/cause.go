@@ -16,6 +16,9 @@ const (
 	FamilyMismatch       = "family-mismatch"
 	ConnectDenied        = "connect-denied"
 	ProxyNeeded          = "proxy-needed"
+	ProxyUser            = "proxy-authentication-required"
+	ProxyDenied          = "proxy-denied"
+	ProxyCannotReach     = "proxy-cannot-reach"
 	Refused              = "refused"
 	TimedOut             = "timed-out"
 	Unreachable          = "unreachable"
@@ -69,6 +72,9 @@ type examined struct {
 	full    *fullness // of descriptors-exhausted alone
 	seccomp bool      // a seccomp filter denied a call that was not seen
 	status  int       // the program's
+
+	proxy *Proxy     // the destination is this one
+	asked *proxyTalk // of the causes of a proxy that was used
 }
 
 // refiners name a more telling cause than the errno alone does, in this order; "" leaves it to the next.

@@ -57,6 +57,9 @@ var explainers = map[string]func(*examined, *explanation){
 	PortExhausted:        explainPortExhausted,
 	BindExhaustsPorts:    explainBindExhausts,
 	ProxyNeeded:          explainProxyNeeded,
+	ProxyUser:            explainProxyUser,
+	ProxyDenied:          explainProxyDenied,
+	ProxyCannotReach:     explainProxyCannotReach,
 	UnknownCause:         explainUnknown,
 	DeniedByRoute:        explainDeniedByRoute,
 	BroadcastDenied:      explainBroadcast,
@@ -102,6 +105,9 @@ func (x *examined) findingOf(cause string) Finding {
 	} else {
 		explainers[cause](x, &e)
 		x.sawOrigin(&e, cause)
+	}
+	if x.proxy != nil && x.asked == nil {
+		x.sayProxy(&e)
 	}
 	if x.Decided {
 		if p := profileOf(x.rule()); p != "" {

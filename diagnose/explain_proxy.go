@@ -46,7 +46,7 @@ func explainProxyNeeded(x *examined, e *explanation) {
 	direct := "it can't be reached directly: " + x.directly()
 	e.summary = fmt.Sprintf("%s went directly to %s, and from here %s; by way of the proxy %s it connects", x.who(), x.to(), direct, p.Host)
 	c := x.client()
-	item := exempting(x.facts.NoProxy, x.Attempt)
+	item := c.exempting(x.facts.NoProxy, x.Attempt)
 	switch {
 	case item != "":
 		e.saw("no_proxy has %q, which exempts this destination from the proxy that %s names", item, p.where())

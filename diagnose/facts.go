@@ -61,6 +61,8 @@ type Proxy struct {
 	From     string // the file that has it; "" for the environment
 	Scheme   string // "http", "socks5"; "http" where the value has none
 	Host     string // host:port without user and password
+
+	user, password string // to ask the proxy as the program does; go nowhere else, and into no report
 }
 
 // local reports whether a is an address of this machine, as far as is known.

@@ -10,7 +10,7 @@ import (
 // (curl(1), ENVIRONMENT), Go and Python both cases.
 var proxyVariables = []string{"https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"}
 
-// environment reads the proxy variables. User and password are dropped here, and go nowhere.
+// environment reads the proxy variables.
 func environment(f *Facts, getenv func(string) string) {
 	for _, name := range proxyVariables {
 		if p, ok := parseProxy(getenv(name)); ok {
@@ -42,7 +42,9 @@ func parseProxy(value string) (Proxy, bool) {
 	if port == "" {
 		port = "1080" // SOCKS and curl's default
 	}
-	return Proxy{Scheme: u.Scheme, Host: hostPort(u.Hostname(), port)}, true
+	p := Proxy{Scheme: u.Scheme, Host: hostPort(u.Hostname(), port), user: u.User.Username()}
+	p.password, _ = u.User.Password()
+	return p, true
 }
 
 // hostPort joins a host and a port; an IPv6 address is put in brackets.

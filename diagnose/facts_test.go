@@ -8,7 +8,7 @@ import (
 
 func TestParseProxy(t *testing.T) {
 	for value, want := range map[string]Proxy{
-		"http://user:secret@proxy.corp:3128/": {Scheme: "http", Host: "proxy.corp:3128"},
+		"http://user:secret@proxy.corp:3128/": {Scheme: "http", Host: "proxy.corp:3128", user: "user", password: "secret"},
 		"proxy.corp:3128":                     {Scheme: "http", Host: "proxy.corp:3128"},
 		"http://proxy.corp":                   {Scheme: "http", Host: "proxy.corp:80"},
 		"socks5h://[2001:db8::1]":             {Scheme: "socks5h", Host: "[2001:db8::1]:1080"},
@@ -56,7 +56,7 @@ func TestExempting(t *testing.T) {
 		{"192.0.2.7:443", "", "192.0.2.7:443"},
 		{"192.0.2.7:80", "", ""},
 	} {
-		if got := exempting(list, attempt.Attempt{Protocol: attempt.TCP, Destination: ap(tt.to), Name: tt.name}); got != tt.want {
+		if got := clientOther.exempting(list, attempt.Attempt{Protocol: attempt.TCP, Destination: ap(tt.to), Name: tt.name}); got != tt.want {
 			t.Errorf("exempting(%s %s) = %q, want %q", tt.to, tt.name, got, tt.want)
 		}
 	}

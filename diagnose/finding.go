@@ -72,6 +72,7 @@ const (
 	NoteProbe        = "probe"                   // a look at what the machine can do, or at a source address
 	NoteWithout      = "went-on-without"         // an option or a kind of socket was denied, and the program went on without it
 	NoteSlowLookup   = "slow-lookup"             // a name was resolved, after a server had not answered
+	NoteProxy        = "proxy-refused"           // a proxy did not do what it was asked for, and it is not certain that this mattered
 	NoteUnanswered   = "unanswered"              // in progress when the program ended, or given up soon
 )
 

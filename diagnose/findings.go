@@ -31,6 +31,7 @@ func (v *Investigation) Findings(ctx context.Context, lives []*attempt.Life) ([]
 		}
 		x := &examined{made: m, experiment: v.result(ctx, m.Attempt), rec: rec, options: v.options}
 		x.facts = v.facts().of(x.env)
+		x.proxy = v.dials.proxyOf(m)
 		if !m.Failed() && !x.lonely() {
 			folded.note(m.note(NoteUnanswered, m.title()+": still no answer after "+
 				attempt.DurationText(m.waited.Round(100*time.Millisecond))+", when the program gave up or ended"))
@@ -40,8 +41,9 @@ func (v *Investigation) Findings(ctx context.Context, lives []*attempt.Life) ([]
 		x.origin = v.origin(ctx, x)
 		folded.finding(m, x.finding())
 	}
+	v.stalls(ctx, rec, &folded) // before what adds findings that the folder has no key for
 	v.looked(ctx, rec, &folded)
-	v.stalls(ctx, rec, &folded)
+	v.proxied(ctx, rec, &folded)
 	found := append(folded.findings, v.exhausted(rec, folded.findings)...)
 	return append(found, v.unseenCalls(rec, found)...), folded.notes
 }

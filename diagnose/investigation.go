@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/attempt"
+	"github.com/sallyport/sallyport/internal/proxy"
 )
 
 // Trier makes an attempt again from where the program stands.
@@ -65,6 +66,8 @@ type Investigation struct {
 	origins map[attempt.Attempt]origin
 	mute    map[netip.AddrPort]bool // servers that left a question of ours unanswered
 	directs int                     // attempts to other addresses of a name
+	dials   dials
+	heard   []proxy.Exchange
 }
 
 // experiment is all that was tried for one distinct failed attempt.

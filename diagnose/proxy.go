@@ -1,11 +1,9 @@
 package diagnose
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"os/exec"
 	"strconv"
@@ -13,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/attempt"
+	"github.com/sallyport/sallyport/internal/proxy"
 )
 
 // errNoName says that a name has no address.
@@ -51,57 +50,66 @@ const controlTimeout = time.Second
 
 // tunnel asks the proxy at addr for a tunnel, and closes it.
 func (v *Investigation) tunnel(ctx context.Context, pid int, p *Proxy, addr netip.AddrPort, a attempt.Attempt) (attempt.Outcome, string, error) {
-	conn, err := v.dial(ctx, pid, addr)
-	if err != nil {
-		o, ok := dialOutcome(err)
+	answer, err := v.askProxy(ctx, pid, p, addr, proxy.Ask{Method: "CONNECT", Target: target(a)})
+	var way *wayError
+	switch {
+	case errors.As(err, &way):
+		o, ok := dialOutcome(way.err)
 		if !ok {
-			return attempt.Outcome{}, "", err
+			return attempt.Outcome{}, "", way.err
 		}
 		return o, "the way to the proxy ended so", nil
+	case err != nil && ctx.Err() != nil:
+		return attempt.Outcome{Kind: attempt.TimedOut}, "the proxy did not answer", nil
+	case err != nil:
+		return attempt.Outcome{Kind: attempt.Failed}, "what answers there is no proxy of that kind", nil
+	case answer.Kind == proxy.Granted:
+		return attempt.Outcome{Kind: attempt.Connected}, "", nil
+	}
+	return answerOutcome(p, answer), said(p, answer), nil
+}
+
+// said is a proxy's answer in words.
+func said(p *Proxy, a proxy.Answer) string {
+	if p.socks() {
+		return "the proxy answered: " + a.Words
+	}
+	return "the proxy answered " + a.Words
+}
+
+// answerOutcome is a proxy's refusal as an outcome: SOCKS tells more ways to fail apart.
+func answerOutcome(p *Proxy, a proxy.Answer) attempt.Outcome {
+	switch {
+	case a.Kind == proxy.Denied && p.socks():
+		return attempt.Outcome{Kind: attempt.Denied}
+	case a.Kind == proxy.CannotReach && p.socks() && strings.HasSuffix(a.Words, "unreachable"):
+		return attempt.Outcome{Kind: attempt.Unreachable}
+	case a.Kind == proxy.CannotReach && p.socks() && strings.HasPrefix(a.Words, "TTL"):
+		return attempt.Outcome{Kind: attempt.TimedOut}
+	case a.Kind == proxy.Other && p.socks():
+		return attempt.Outcome{Kind: attempt.Failed}
+	}
+	return attempt.Outcome{Kind: attempt.Refused}
+}
+
+// wayError is how the way to a proxy ended.
+type wayError struct{ err error }
+
+func (e *wayError) Error() string { return "connect to the proxy: " + e.err.Error() }
+
+// askProxy asks the proxy at addr what a says, as the program would: with the user and the password that it was told.
+func (v *Investigation) askProxy(ctx context.Context, pid int, p *Proxy, addr netip.AddrPort, a proxy.Ask) (proxy.Answer, error) {
+	conn, err := v.dial(ctx, pid, addr)
+	if err != nil {
+		return proxy.Answer{}, &wayError{err}
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
-	var o attempt.Outcome
-	var detail string
 	if p.socks() {
-		o, detail, err = socksTunnel(conn, a)
-	} else {
-		o, detail, err = httpTunnel(conn, a)
+		return proxy.AskSocks(conn, a.Target, p.user, p.password)
 	}
-	if err != nil && ctx.Err() != nil {
-		return attempt.Outcome{Kind: attempt.TimedOut}, "the proxy did not answer", nil
-	}
-	if err != nil {
-		return attempt.Outcome{Kind: attempt.Failed}, "what answers there is no proxy of that kind", nil
-	}
-	return o, detail, nil
-}
-
-// httpTunnel asks by CONNECT, RFC 9110 section 9.3.6.
-func httpTunnel(conn io.ReadWriter, a attempt.Attempt) (attempt.Outcome, string, error) {
-	status, reason, err := askTunnel(conn, target(a))
-	if err != nil || status/100 == 2 {
-		return attempt.Outcome{Kind: attempt.Connected}, "", err
-	}
-	return attempt.Outcome{Kind: attempt.Refused}, strings.TrimSpace(fmt.Sprintf("the proxy answered %d %s", status, reason)), nil
-}
-
-func socksTunnel(conn io.ReadWriter, a attempt.Attempt) (attempt.Outcome, string, error) {
-	reply, err := askSocks(conn, a)
-	switch {
-	case errors.Is(err, errSocksAuth):
-		return attempt.Outcome{Kind: attempt.Refused}, err.Error(), nil
-	case err != nil:
-		return attempt.Outcome{}, "", err
-	case reply == 0:
-		return attempt.Outcome{Kind: attempt.Connected}, "", nil
-	}
-	r, known := socksReplies[reply]
-	if !known {
-		return attempt.Outcome{Kind: attempt.Failed}, fmt.Sprintf("the proxy answered with code %d", reply), nil
-	}
-	return attempt.Outcome{Kind: r.kind}, "the proxy answered: " + r.words, nil
+	return proxy.AskHTTP(conn, a.Method, a.Target, p.user, p.password)
 }
 
 // target is the authority to ask a proxy for: the name where it is known, since a proxy may allow by
@@ -113,54 +121,45 @@ func target(a attempt.Attempt) string {
 	return unmap(a.Destination).String()
 }
 
-// maxStatusLine bounds what is read of an answer.
-const maxStatusLine = 4096
-
-// askTunnel sends a CONNECT and reads the status line of its answer, RFC 9112 section 4.
-func askTunnel(conn io.ReadWriter, authority string) (status int, reason string, err error) {
-	if _, err := fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n", authority, authority); err != nil {
-		return 0, "", err
-	}
-	line, err := bufio.NewReader(io.LimitReader(conn, maxStatusLine)).ReadString('\n')
+// resolve is the address of a host:port, the first where there are several.
+func resolve(ctx context.Context, hostPort string) (netip.AddrPort, error) {
+	all, err := resolveAll(ctx, hostPort)
 	if err != nil {
-		return 0, "", fmt.Errorf("read the answer to CONNECT: %w", err)
+		return netip.AddrPort{}, err
 	}
-	version, rest, _ := strings.Cut(strings.TrimRight(line, "\r\n"), " ")
-	code, reason, _ := strings.Cut(rest, " ")
-	status, err = strconv.Atoi(code)
-	if err != nil || !strings.HasPrefix(version, "HTTP/1.") || status < 100 || status > 999 {
-		return 0, "", fmt.Errorf("the answer to CONNECT begins with %q: want a status line", line)
-	}
-	return status, reason, nil
+	return all[0], nil
 }
 
-// resolve is the address of a host:port. A name is looked up as the system's programs look it up, by getent(1): package net
-// would make every start of sallyport slower, see interfaceAddresses.
-func resolve(ctx context.Context, hostPort string) (netip.AddrPort, error) {
+// resolveAll are the addresses of a host:port, at least one. A name is looked up as the system's programs look it up, by getent(1):
+// package net would make every start of sallyport slower, see interfaceAddresses.
+func resolveAll(ctx context.Context, hostPort string) (all []netip.AddrPort, err error) {
 	if a, err := netip.ParseAddrPort(hostPort); err == nil {
-		return a, nil
+		return []netip.AddrPort{a}, nil
 	}
-	i := strings.LastIndexByte(hostPort, ':')
-	if i < 0 {
-		return netip.AddrPort{}, fmt.Errorf("proxy %s: no port", hostPort)
+	host, portText := splitTarget(hostPort)
+	if portText == "" {
+		return nil, fmt.Errorf("proxy %s: no port", hostPort)
 	}
-	host, portText := strings.Trim(hostPort[:i], "[]"), hostPort[i+1:]
 	port, err := strconv.ParseUint(portText, 10, 16)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("proxy %s: port %q: want 1 to 65535", hostPort, portText)
+		return nil, fmt.Errorf("proxy %s: port %q: want 1 to 65535", hostPort, portText)
 	}
 	out, err := exec.CommandContext(ctx, "getent", "ahosts", "--", host).Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == 2 { // "one or more supplied key could not be found"
-		return netip.AddrPort{}, errNoName
+		return nil, errNoName
 	}
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("look up proxy %s: %w", host, err)
+		return nil, fmt.Errorf("look up %s: %w", host, err)
 	}
-	first, _, _ := strings.Cut(string(out), " ")
-	ip, err := netip.ParseAddr(first)
-	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("look up proxy %s: %w", host, err)
+	for line := range strings.Lines(string(out)) {
+		first, _, _ := strings.Cut(line, " ")
+		if ip, err := netip.ParseAddr(first); err == nil {
+			all = append(all, netip.AddrPortFrom(ip.Unmap(), uint16(port)))
+		}
 	}
-	return netip.AddrPortFrom(ip.Unmap(), uint16(port)), nil
+	if len(all) == 0 {
+		return nil, fmt.Errorf("look up %s: no address in %q", host, out)
+	}
+	return all, nil
 }

@@ -81,8 +81,14 @@ func (c client) ignores(p *Proxy, port int) []string {
 	case clientNode:
 		return []string{"node reads no proxy variables, unless NODE_USE_ENV_PROXY=1 (24.0 and later, 22.21 and later) or its library does"}
 	case clientPython:
+		if strings.EqualFold(p.Variable, "all_proxy") {
+			return []string{"in Python requests and httpx heed all_proxy; urllib, http.client and plain sockets don't"}
+		}
 		return []string{"in Python urllib, requests and httpx heed it; http.client, plain sockets and aiohttp without trust_env=True don't"}
 	case clientGo:
+		if strings.EqualFold(p.Variable, "all_proxy") {
+			return []string{"Go's net/http reads http_proxy and https_proxy, and all_proxy not"}
+		}
 		return []string{"in Go http.DefaultTransport heeds it; a Transport without Proxy, and net.Dial, don't"}
 	case clientCurl:
 		if upper && strings.EqualFold(p.Variable, "http_proxy") && port == 80 {

@@ -13,8 +13,12 @@ import (
 // Causes lists the causes with a line each.
 func Causes(w io.Writer) error {
 	b := bufio.NewWriter(w)
+	width := 0
 	for _, c := range diagnose.Causes() {
-		fmt.Fprintf(b, "%-24s%s\n", c.Name, c.Title)
+		width = max(width, len(c.Name))
+	}
+	for _, c := range diagnose.Causes() {
+		fmt.Fprintf(b, "%-*s  %s\n", width, c.Name, c.Title)
 	}
 	return b.Flush()
 }

@@ -47,7 +47,9 @@ func (w *worker) connect() {
 	e.mu.Lock()
 	e.peer, e.local = nil, nil
 	e.mu.Unlock()
+	w.overhear(to)
 	w.finishConnect(st, w.performConnect(addr))
+	w.heard = false
 }
 
 // performConnect connects the program's socket. A socket that waits is waited for here, in the socket's own way.
@@ -100,7 +102,7 @@ func (w *worker) finishConnect(st attempt.Step, errno unix.Errno) {
 		return
 	}
 	e.mu.Lock()
-	if w.s.opts.Locals && errno == 0 && e.local == nil {
+	if (w.s.opts.Locals && errno == 0 || w.heard && (errno == 0 || errno == unix.EINPROGRESS)) && e.local == nil {
 		e.life.Local = w.sock.getsockname()
 	}
 	w.s.record(e, st)

@@ -1,6 +1,8 @@
 package supervise
 
 import (
+	"net/netip"
+
 	"github.com/sallyport/sallyport/attempt"
 	"github.com/sallyport/sallyport/profile"
 )
@@ -30,6 +32,9 @@ type Options struct {
 	// OnFull is called when a process has all the descriptors in use that it may have, limit of them, before its call is answered:
 	// its next socket(2) would fail, unseen. cookie is the last socket's.
 	OnFull func(p *attempt.Process, cookie uint64, limit int)
+	// OnDial, if not nil, is asked before a TCP connect is made whether it leads to a proxy. What the two say to each other at first is
+	// listened to then, where CAP_NET_RAW allows it; see Heard. The program waits meanwhile.
+	OnDial func(p *attempt.Process, to netip.AddrPort) bool
 	// Scratch is a directory that a keeper, where one takes over, removes when the last process has ended; "" for none.
 	Scratch string
 

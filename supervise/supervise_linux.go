@@ -48,6 +48,7 @@ type Supervisor struct {
 	sampler     sampler
 	sinks       sinks
 	held        heldTable
+	overheard   overheard
 
 	once  sync.Once
 	ended chan struct{} // closed when no process is left under the filter
@@ -219,6 +220,7 @@ func (s *Supervisor) Lives() ([]*attempt.Life, int) {
 func (s *Supervisor) Close() {
 	s.stopWorkers()
 	s.sampler.end()
+	s.overheard.end()
 	close(s.minder.stop)
 	<-s.minder.done
 	s.watch.stop()

@@ -22,6 +22,7 @@ type worker struct {
 	threads threadCache
 	sock    socket // the socket of the call being served
 	acted   bool   // the call being served has had its effect
+	heard   bool   // the connect being served leads to a proxy that is listened to
 	addr    [maxSockaddr]byte
 
 	// What other goroutines read.

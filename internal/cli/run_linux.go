@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -135,6 +136,7 @@ func (r *running) run() int {
 	r.opts.OnFailed = func(l *attempt.Life, res attempt.Result) { investigation.Failed(l, res) }
 	r.opts.OnStalled = func(l *attempt.Life) { investigation.Stalled(l) }
 	r.opts.OnFull = func(p *attempt.Process, cookie uint64, limit int) { investigation.Full(p, cookie, limit) }
+	r.opts.OnDial = func(p *attempt.Process, to netip.AddrPort) bool { return investigation.Dials(p, to) }
 	s := supervise.New(r.opts)
 	facts := func() diagnose.Facts {
 		f := diagnose.ReadFacts()
@@ -170,6 +172,7 @@ func (r *running) run() int {
 	investigation.Ended(out.ExitStatus)
 	out.Lookups, out.LookupsDropped = s.Lookups()
 	investigation.Looked(out.Lookups)
+	investigation.Heard(s.Heard())
 	out.Findings, out.Notes = r.findings(investigation, lives, interrupts)
 	out.Warnings = r.warnings(s, len(out.Findings) > 0)
 	if r.callsites.Node != nil && !s.Survivors() { // else Node programs may yet start, and the keeper removes it

@@ -49,6 +49,7 @@ func All() []Scene {
 		path,
 		stall,
 		proxies,
+		proxied,
 		descriptors,
 		rights,
 		source,

@@ -107,6 +107,12 @@ func (h *Host) Start(cmd *exec.Cmd) error {
 	return err
 }
 
+// Enter is a command line to put before a program's, for it to run in the host's network namespace whatever it was started in.
+func (h *Host) Enter() []string {
+	h.t.Helper()
+	return []string{Need(h.t, "nsenter", "util-linux"), fmt.Sprintf("--net=/proc/%d/fd/%d", os.Getpid(), h.ns.Fd())}
+}
+
 // IP runs ip(8) in the host.
 func (h *Host) IP(args ...string) {
 	h.t.Helper()

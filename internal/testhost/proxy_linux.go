@@ -33,3 +33,48 @@ func Python(h *Host, port uint16, script string, args ...string) *Server {
 	h.AwaitListen(s, port)
 	return s
 }
+
+// The user that SquidUsers and MicrosocksUsers know.
+const (
+	ProxyUser     = "alice"
+	ProxyPassword = "secret"
+)
+
+// Squid starts Debian's squid on PortProxy, with more lines of squid.conf, the http_access lines among them.
+func Squid(h *Host, lines ...string) *Server {
+	h.t.Helper()
+	bin := Need(h.t, "squid", "squid")
+	dir := tempDir(h.t)
+	conf := writeFile(h.t, dir, "squid.conf", 0o644, append([]string{
+		fmt.Sprintf("http_port %d", PortProxy), "pid_filename none", "netdb_filename none", "cache deny all", "access_log none",
+		"cache_log stdio:/dev/stderr", "coredump_dir " + dir, "visible_hostname proxy.test", "shutdown_lifetime 0 seconds",
+		"cache_effective_user proxy", "pinger_enable off", "connect_timeout 2 seconds", "forward_timeout 3 seconds", "max_filedescriptors 1024",
+	}, lines...)...)
+	s := h.serve(nil, bin, "-N", "-f", conf)
+	h.AwaitListen(s, PortProxy)
+	return s
+}
+
+// SquidUsers is Squid for nobody but ProxyUser.
+func SquidUsers(h *Host) *Server {
+	h.t.Helper()
+	NeedFile(h.t, "/usr/lib/squid/basic_ncsa_auth", "squid")
+	users := writeFile(h.t, tempDir(h.t), "users", 0o644, ProxyUser+":$apr1$sallypor$3xM2NAlaul5F9egE1EufC.")
+	return Squid(h, "auth_param basic program /usr/lib/squid/basic_ncsa_auth "+users, "auth_param basic children 1",
+		"acl known proxy_auth REQUIRED", "http_access allow known", "http_access deny all")
+}
+
+// MicrosocksUsers is Microsocks for nobody but ProxyUser.
+func MicrosocksUsers(h *Host) *Server {
+	h.t.Helper()
+	s := h.serve(nil, Need(h.t, "microsocks", "microsocks"), "-p", fmt.Sprint(PortProxy), "-u", ProxyUser, "-P", ProxyPassword)
+	h.AwaitListen(s, PortProxy)
+	return s
+}
+
+// TinyproxyFilter is Tinyproxy that lets these hosts pass, regular expressions, and no others.
+func TinyproxyFilter(h *Host, hosts ...string) *Server {
+	h.t.Helper()
+	filter := writeFile(h.t, tempDir(h.t), "filter", 0o644, hosts...)
+	return Tinyproxy(h, fmt.Sprintf("Filter %q", filter), "FilterDefaultDeny Yes")
+}

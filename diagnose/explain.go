@@ -100,6 +100,9 @@ func (x *examined) findingOf(cause string) Finding {
 	} else {
 		explainers[cause](x, &e)
 	}
+	if x.Device != "" && cause != WrongInterface {
+		e.saw("the socket is bound to the network device %s, so nothing else is tried by the kernel", x.Device)
+	}
 	if x.Decided {
 		if p := profileOf(x.rule()); p != "" {
 			e.advise("what the profile %s denies here, the place that it stands for denies as well: a change that passes here will pass there", p)

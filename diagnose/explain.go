@@ -109,6 +109,9 @@ func (x *examined) findingOf(cause string) Finding {
 	if x.proxy != nil && x.asked == nil {
 		x.sayProxy(&e)
 	}
+	if x.Device != "" && cause != WrongInterface {
+		e.saw("the socket is bound to the network device %s, so nothing else is tried by the kernel", x.Device)
+	}
 	if x.Decided {
 		if p := profileOf(x.rule()); p != "" {
 			e.advise("what the profile %s denies here, the place that it stands for denies as well: a change that passes here will pass there", p)

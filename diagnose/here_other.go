@@ -19,6 +19,6 @@ func (*standpoint) close() {}
 
 func (*standpoint) look(context.Context, attempt.Result) here { return here{} }
 
-func (*standpoint) listening(attempt.Result, bool) listening { return listening{} }
+func (*standpoint) listening(int, attempt.Result, bool) listening { return listening{} }
 
 func (*listening) lookElsewhere(*standpoint, uint16) {}

@@ -132,7 +132,7 @@ func (v *Investigation) Failed(l *attempt.Life, r attempt.Result) {
 	v.running.Add(1)
 	from := standpointOf(l)
 	if v.trier != nil {
-		e.listening = from.listening(r, !v.options.NoCounterfactuals)
+		e.listening = from.listening(pid, r, !v.options.NoCounterfactuals)
 	}
 	go func() {
 		defer v.running.Done()

@@ -16,21 +16,21 @@ const maxNamespaces = 32
 
 // listening reads who listens on the port that refused an attempt within this machine. To be called while the process waits for its
 // answer: the server may be it, or end with it. Where connecting once more is wanted, it is done.
-func (s *standpoint) listening(r attempt.Result, again bool) (l listening) {
+func (s *standpoint) listening(pid int, r attempt.Result, again bool) (l listening) {
 	if s == nil || r.Outcome.Kind != attempt.Refused || !r.Protocol.Stream() || r.Decided {
 		return l
 	}
 	to := r.Destination.Addr().Unmap().WithZone("")
 	_ = s.inside(func() {
 		if to.IsLoopback() || slices.ContainsFunc(interfaceAddresses(), func(own Address) bool { return own.Addr == to }) {
-			l = readListening(effective(r), again)
+			l = readListening(pid, effective(r), again)
 		}
 	})
 	return l
 }
 
 // readListening is listening inside the program's network namespace.
-func readListening(a attempt.Attempt, again bool) (l listening) {
+func readListening(pid int, a attempt.Attempt, again bool) (l listening) {
 	all, err := listenersOn(a.Destination.Port())
 	if err != nil {
 		return l
@@ -47,7 +47,7 @@ func readListening(a attempt.Attempt, again bool) (l listening) {
 		l.again = refusedAtOnce(a)
 	}
 	if len(all) > 0 {
-		name(l.there, l.others)
+		name([]string{"/proc/" + strconv.Itoa(pid)}, l.there, l.others) // the other processes can wait, and are many
 	}
 	return l
 }
@@ -93,9 +93,13 @@ func refusedAtOnce(a attempt.Attempt) bool {
 	return err == unix.ECONNREFUSED
 }
 
-// lookElsewhere looks at the port in the other network namespaces of this machine, as far as it may: entering one takes rights.
+// lookElsewhere finds whose listeners they are, and where there is none looks at the port in the other network namespaces of this machine, as far as it may: entering one takes rights.
 func (l *listening) lookElsewhere(s *standpoint, port uint16) {
-	if s == nil || !l.read || len(l.there) > 0 || len(l.others) > 0 {
+	if s == nil || !l.read {
+		return
+	}
+	if len(l.there) > 0 || len(l.others) > 0 {
+		name(processes(), l.there, l.others)
 		return
 	}
 	var own unix.Stat_t
@@ -124,19 +128,24 @@ func (l *listening) lookElsewhere(s *standpoint, port uint16) {
 		there.close()
 	}
 	if len(l.elsewhere) > 0 {
-		name(l.elsewhere)
+		name(processes(), l.elsewhere)
 	}
 }
 
-// name finds the processes that have the listeners: as far as their descriptors may be read.
-func name(lists ...[]listener) {
+// processes are the directories of all processes.
+func processes() []string {
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	return dirs
+}
+
+// name finds which of the processes have the listeners: as far as their descriptors may be read.
+func name(dirs []string, lists ...[]listener) {
 	wanted := map[uint64][]*listener{}
 	for _, ls := range lists {
 		for i := range ls {
 			wanted[ls[i].inode] = append(wanted[ls[i].inode], &ls[i])
 		}
 	}
-	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	for _, dir := range dirs {
 		pid, _ := strconv.Atoi(filepath.Base(dir))
 		for inode := range socketInodes(pid) {

@@ -116,7 +116,7 @@ var source = []Scene{
 	},
 	{Name: "device-right", Make: homes(onDevice, nil, "eth0")},
 	{ // the device is right, and the port is dropped
-		Name: "device-right-port-dropped", Causes: []string{"timed-out"},
+		Name: "device-right-port-dropped", Causes: []string{"timed-out"}, Says: []string{"the socket is bound to the network device eth0"},
 		Make: homes(onDevice, func(h *testhost.Homes) { h.Server.Filter("input", "tcp dport 80 drop") }, "eth0"),
 	},
 	{ // the device is right, and nothing listens

@@ -25,6 +25,9 @@ func (v *Investigation) looked(ctx context.Context, rec *record, f *folder) {
 	v.askAgain(ctx, all)
 	for i, r := range all {
 		cause := r.cause(rec.ended)
+		if cause == NameNotFound && rec.missed(r) {
+			cause = ""
+		}
 		if cause == NameNotFound || cause == "" && v.ended && v.status != 0 && rec.leftAlone(r) {
 			cause = v.askMore(ctx, r, cause)
 		}

@@ -154,7 +154,20 @@ func (rec *record) leftAlone(r *resolution) bool {
 			return false
 		}
 	}
-	return last.Process != nil
+	return last.Process != nil && !rec.missed(r)
+}
+
+// missed reports whether the process asked a question at about the time of r that was not seen, nor its answer: it may have been for the same
+// name, by the other type.
+func (rec *record) missed(r *resolution) bool {
+	for _, o := range rec.resolutions {
+		l := o.lookups[0]
+		if l.Name == "" && l.Outcome == attempt.LookupSilent && pidOf(l.Process) == pidOf(r.lookups[0].Process) &&
+			!l.Asked.Before(r.lookups[0].Asked) && l.Asked.Sub(r.end()) < sameTry {
+			return true
+		}
+	}
+	return false
 }
 
 // explainUnasked tells of a name that was not asked for, and exists.

@@ -67,6 +67,11 @@ func (w *worker) receive() {
 	switch {
 	case errno == unix.EAGAIN:
 		w.s.names.waits(w, server)
+		if w.sock.nonblocking() {
+			// What the call would have said just now. Continued, it could find an answer that came since, and that nobody looked at.
+			w.answer(0, unix.EAGAIN)
+			return
+		}
 		w.pass()
 	case errno == 0 && len(b) == 0:
 		w.pass()

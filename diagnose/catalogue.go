@@ -33,6 +33,7 @@ var order = []string{
 	BroadcastDenied,
 	ConnectDenied,
 	Refused,
+	ServicePort,
 	TimedOut,
 	NoRoute,
 	NoIPv4,

@@ -17,6 +17,7 @@ const (
 	ConnectDenied        = "connect-denied"
 	ProxyNeeded          = "proxy-needed"
 	Refused              = "refused"
+	ServicePort          = "service-port"
 	TimedOut             = "timed-out"
 	Unreachable          = "unreachable"
 	PortExhausted        = "port-exhausted"
@@ -70,6 +71,7 @@ var refiners = []func(*examined) string{
 	routeCause,
 	deniedCause,
 	refineStall,
+	serviceCause,
 	refinePath,
 }
 

@@ -49,6 +49,7 @@ func explainNameNotFound(r *resolution, l *attempt.Lookup, e *explanation) {
 	if !strings.Contains(name, ".") {
 		e.advise("a name without a dot is found by the search list alone: use the full name, or have its domain in the search list of /etc/resolv.conf")
 	}
+	r.otherNamespace(e)
 	e.advise("ask another resolver: `dig +short %s @RESOLVER`; if that knows the name, this one (%s) is the wrong one for it (split DNS, a VPN, another cluster)", name, l.Server.Addr())
 }
 
@@ -76,7 +77,11 @@ func explainServerFailure(r *resolution, l *attempt.Lookup, e *explanation) {
 	} else {
 		e.summary = fmt.Sprintf("%s asked %v for %s, and that resolver could not find out (%s)", processName(l.Process), l.Server, r.name(), rcodeName(l.RCode))
 		e.advise("the fault is behind the resolver: its own servers can't be reached, or DNSSEC fails; `dig %s @%s`, and the same with +cd: if only that works, it is DNSSEC", l.Name, l.Server.Addr())
-		e.advise("ask another resolver: `dig +short %s @RESOLVER`; on Kubernetes: `kubectl -n kube-system logs -l k8s-app=kube-dns`", l.Name)
+		e.advise("ask another resolver: `dig +short %s @RESOLVER`", l.Name)
+		if r.place.asks(l.Server.Addr()) {
+			namespace, pods := r.place.dnsPods(l.Server.Addr())
+			e.advise("see what the cluster's DNS says: `%s -n %s logs %s`", r.place.command(), namespace, pods)
+		}
 	}
 	r.searched(e)
 }
@@ -101,7 +106,9 @@ func explainResolverSilent(r *resolution, l *attempt.Lookup, e *explanation) {
 	}
 	e.summary = fmt.Sprintf("%s asked %s %s, and no answer came", processName(l.Process), r.servers(), what)
 	e.advise("can the resolver be reached from here? `dig @%s . NS` and, by TCP, `dig +tcp @%s . NS`", l.Server.Addr(), l.Server.Addr())
-	e.advise("let UDP and TCP port 53 out to %s: a firewall, a security group, a NetworkPolicy without a rule for DNS", l.Server.Addr())
+	if !r.place.adviseDNS(e, l.Server.Addr()) {
+		e.advise("let UDP and TCP port 53 out to %s, through firewalls and security groups", l.Server.Addr())
+	}
 	r.configured(e)
 }
 
@@ -111,7 +118,9 @@ func explainResolverRefused(r *resolution, l *attempt.Lookup, e *explanation) {
 		what = "a name"
 	}
 	e.summary = fmt.Sprintf("%s asked %v for %s, and nothing listens there", processName(l.Process), l.Server, what)
-	if l.Server.Addr().IsLoopback() {
+	if r.place.adviseDNSPods(e, l.Server.Addr()) {
+		e.saw("%v is the cluster's DNS, and no pod of it is ready, or none listens: kube-proxy rejects for a Service without endpoints", l.Server.Addr())
+	} else if l.Server.Addr().IsLoopback() {
 		e.advise("is the resolver of this machine running? `systemctl status systemd-resolved` (or dnsmasq, unbound), `ss -ulnp sport = :53`; in a container 127.0.0.1 is the container's own")
 	} else {
 		e.advise("is a resolver running on %s? there: `ss -ulnp sport = :53`", l.Server.Addr())

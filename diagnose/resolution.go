@@ -15,6 +15,7 @@ type resolution struct {
 	bases   []string // what the program may have asked its resolver for; never empty
 	again   []Counterfactual
 	left    []string // what could not be asked again, in words
+	place   Platform // of the program that asked, once the name is known to be missing
 }
 
 // sameTry is how long after one question of a resolution the next may follow.

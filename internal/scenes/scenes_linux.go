@@ -46,6 +46,7 @@ func All() []Scene {
 		proxies,
 		descriptors,
 		rights,
+		pods,
 	)
 }
 

@@ -105,8 +105,9 @@ func explainResolverSilent(r *resolution, l *attempt.Lookup, e *explanation) {
 		what = "for a name"
 	}
 	e.summary = fmt.Sprintf("%s asked %s %s, and no answer came", processName(l.Process), r.servers(), what)
+	known := r.place.adviseDNS(e, l.Server.Addr())
 	e.advise("can the resolver be reached from here? `dig @%s . NS` and, by TCP, `dig +tcp @%s . NS`", l.Server.Addr(), l.Server.Addr())
-	if !r.place.adviseDNS(e, l.Server.Addr()) {
+	if !known {
 		e.advise("let UDP and TCP port 53 out to %s, through firewalls and security groups", l.Server.Addr())
 	}
 	r.configured(e)
@@ -138,6 +139,8 @@ func (r *resolution) configured(e *explanation) {
 		e.advise("name a resolver in /etc/resolv.conf: `nameserver ADDRESS`")
 	case slices.Contains(c.Servers, r.lookups[0].Server.Addr().Unmap()):
 		e.saw("the program's /etc/resolv.conf names %v", c.Servers)
-		e.advise("or put another resolver into /etc/resolv.conf")
+		if !r.place.asks(r.lookups[0].Server.Addr()) { // a pod's file is its dnsPolicy's
+			e.advise("or put another resolver into /etc/resolv.conf")
+		}
 	}
 }

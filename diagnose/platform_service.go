@@ -48,7 +48,11 @@ func serviceCause(x *examined) string {
 		return ""
 	}
 	c := x.service()
-	if len(c.service.Ports) == 0 || c.pod && !c.headless || c.has(x) {
+	if len(c.service.Ports) == 0 || c.has(x) {
+		return ""
+	}
+	// A pod can listen on ports that no Service names, so of its silence nothing can be said; only that it does not, where it says so itself.
+	if (c.pod || c.headless) && (!c.headless || x.Outcome.Kind != attempt.Refused || x.path.same.From.IsValid()) {
 		return ""
 	}
 	return ServicePort
@@ -58,10 +62,13 @@ func explainServicePort(x *examined, e *explanation) {
 	c := x.service()
 	s, port, kubectl := &c.service, x.Destination.Port(), x.facts.command()
 	e.summary = fmt.Sprintf("%s can't reach %s: the Service %s has no port %d, only %s: %s", x.who(), x.to(), s.shown(), port, s.ports(), x.ended())
+	if c.headless {
+		e.summary = fmt.Sprintf("%s can't reach %s: the Service %s is headless, and its pods do not listen on port %d, but on %s: %s", x.who(), x.to(), s.Name, port, s.ports(), x.ended())
+	}
 	e.summary += x.noBindHelps()
 	switch {
 	case c.headless:
-		e.saw("%s is headless: its name leads to the pods themselves, and nothing translates ports, so it has the ports that its pods listen on (targetPort)", s.Name)
+		e.saw("%s is headless: its name leads to the pods themselves, and nothing translates ports: the one to use is the one that they listen on (targetPort)", s.Name)
 	case s.Addr.IsValid():
 		e.saw("%v is an address that no host has: a packet to one of its ports is sent on to a pod (to the targetPort there); one to any other port goes nowhere, or is refused", s.Addr)
 	}
@@ -155,7 +162,7 @@ func (x *examined) refusedByService(e *explanation) (ok bool) {
 		e.advise("see whether pods are ready behind it: %s", slices)
 		e.advise("none is listed: its selector matches no pod, or they are not ready: `%s%s describe service %s`, `%s%s get pods --show-labels`", kubectl, s.in(), s.Name, kubectl, s.in())
 	case same.Outcome.Kind == attempt.Refused && !same.From.IsValid():
-		e.summary = fmt.Sprintf("%s was refused by %s: a pod behind the Service %s answered that nothing listens on the port that it is sent to", x.who(), x.to(), s.shown())
+		e.summary = fmt.Sprintf("%s was refused by %s: an endpoint of the Service %s answered that nothing listens on the port that it was sent to", x.who(), x.to(), s.shown())
 		e.saw("the SYN sent again was answered by a TCP reset: kube-proxy, which rejects for a Service without pods, would have sent ICMP port unreachable")
 		e.advise("compare the Service's targetPort with what the pod listens on: %s shows the port, `ss -tln` in the pod what listens; a server on 127.0.0.1 alone refuses everybody else", slices)
 	default:

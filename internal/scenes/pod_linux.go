@@ -65,6 +65,10 @@ var pods = []Scene{
 		Says: []string{"peers is headless", "connect to port 8080 of peers"},
 		Make: inPodBy(connectName, testhost.Pod{Namespace: "shop", Resolver: clusterDNS}, "peers", "81", "", "", recordsOfHeadless...),
 	},
+	{ // a pod may listen on ports that no Service names: this one can be filtered
+		Name: "filtered-port-of-a-headless-service", Causes: []string{"port-filtered"},
+		Make: inPodBy(connectName, testhost.Pod{Namespace: "shop", Resolver: clusterDNS}, "peers", "9090", "", "tcp dport 9090 drop", recordsOfHeadless...),
+	},
 	{ // the marks are the program's alone: sallyport itself stands outside
 		Name: "target-port-seen-from-outside", Causes: []string{"service-port"}, Undecided: []string{"timed-out"},
 		Says: []string{"kubectl -n shop get service db"},
@@ -85,11 +89,11 @@ var pods = []Scene{
 	},
 	{
 		Name: "service-with-a-wrong-target-port", Causes: []string{"refused"},
-		Says: []string{"a pod behind the Service db", "compare the Service's targetPort"},
+		Says: []string{"an endpoint of the Service db", "compare the Service's targetPort"},
 		Make: inPod(testhost.Pod{Namespace: "shop", Env: envOfDB}, clusterIP, servicePort, notListening, ""),
 	},
 	{ // it got the port after the pod was started
-		Name: "service-with-a-new-port", Causes: []string{"refused"}, Says: []string{"a pod behind the Service db"},
+		Name: "service-with-a-new-port", Causes: []string{"refused"}, Says: []string{"an endpoint of the Service db"},
 		Make: inPod(testhost.Pod{Namespace: "shop", Env: testhost.ServiceEnv("db", clusterIP, 5432), Resolver: clusterDNS}, clusterIP, servicePort, notListening, "", recordsOfDB...),
 	},
 	{ // two variables that anybody may set do not say that there are no other ports

@@ -8,49 +8,26 @@ import (
 	"github.com/sallyport/sallyport/docs/causes"
 )
 
-// order is the catalogue as it is listed: the bind side, then the way out, then the names.
-var order = []string{
-	BindDenied,
-	BindPrivilegedPort,
-	BindAddressNotLocal,
-	BindAddressInUse,
-	BindLoopbackSource,
-	BindExhaustsPorts,
-	PortExhausted,
-	DescriptorsExhausted,
-	DeviceBindDenied,
-	MarkDenied,
-	TransparentDenied,
-	PingDenied,
-	RawSocketDenied,
-	SocketDenied,
-	FamilyMismatch,
-	DeniedByRoute,
-	DeniedByNetfilter,
-	DeniedByCgroup,
-	DeniedByLandlock,
-	DroppedHere,
-	BroadcastDenied,
-	ConnectDenied,
-	Refused,
-	ServicePort,
-	TimedOut,
-	NoRoute,
-	NoIPv4,
-	NoIPv6,
-	Unreachable,
-	RejectedOnTheWay,
-	PortFiltered,
-	HostDown,
-	MTUBlackHole,
-	ConnectionStalled,
-	ProxyNeeded,
-	NameNotFound,
-	NameServerFailure,
-	ResolverSilent,
-	ResolverRefused,
-	UnknownCause,
-}
+// order is the catalogue as it is listed: by what the program says, the frequent first.
+var order = slices.Concat(
+	// The connection is refused.
+	[]string{Refused, ServicePort, RejectedOnTheWay},
+	// No answer comes, or none any more.
+	[]string{TimedOut, PortFiltered, HostDown, DroppedHere, ProxyNeeded, ConnectionStalled, MTUBlackHole},
+	// The name is not resolved.
+	[]string{NameNotFound, NameServerFailure, ResolverSilent, ResolverRefused},
+	// The network, or the host, is unreachable.
+	[]string{Unreachable, NoRoute, NoIPv6, NoIPv4},
+	// Permission is denied to connect or to send.
+	[]string{ConnectDenied, DeniedByNetfilter, DeniedByRoute, DeniedByCgroup, DeniedByLandlock, BroadcastDenied},
+	// The source, which a client seldom needs to choose, is wrong or denied.
+	[]string{BindDenied, BindPrivilegedPort, BindAddressNotLocal, BindAddressInUse, BindLoopbackSource, FamilyMismatch},
+	// Something is used up.
+	[]string{PortExhausted, BindExhaustsPorts, DescriptorsExhausted},
+	// A right is missing for a socket of a special kind.
+	[]string{SocketDenied, RawSocketDenied, PingDenied, DeviceBindDenied, MarkDenied, TransparentDenied},
+	[]string{UnknownCause},
+)
 
 // Cause is an entry of the catalogue.
 type Cause struct {

@@ -54,12 +54,48 @@ func (j *jvm) stack(p *process, mem *memory) ([]attempt.Frame, error) {
 	return frames[:min(len(frames), maxFrames)], nil
 }
 
-// anchorOf is where the thread keeps the end of its Java stack while it is in C code.
+// errNotJava says that a thread is none of Java's, and so that no Java frames can be missing from what other tables tell of its stack.
+var errNotJava = fmt.Errorf("%w: not a thread of Java's", ErrUnknown)
+
+// maxListTries bounds how often the list of threads is read again: threads that start and end replace it.
+const maxListTries = 64
+
+// anchorOf is where the thread keeps the end of its Java stack while it is in C code. HotSpot replaces the list of threads by another and
+// frees the old one whenever a thread starts or ends (runtime/threadSMR.cpp), so a list that was replaced while it was read
+// tells of no thread that it does not have; and a new one can lie where the old one was, so that is only believed twice.
 func (j *jvm) anchorOf(p *process, mem *memory) (uint64, error) {
-	list, err := mem.u64(j.field["ThreadsSMRSupport::_java_thread_list"])
-	if err != nil {
-		return 0, err
+	for tries, missing := 0, 0; tries < maxListTries; tries++ {
+		list, err := mem.u64(j.field["ThreadsSMRSupport::_java_thread_list"])
+		if err != nil {
+			return 0, err
+		}
+		thread, listErr := j.listed(p, mem, list)
+		if thread != 0 {
+			if state, err := j.u32(mem, thread, "JavaThread::_thread_state"); err != nil || state != inNative {
+				return 0, fmt.Errorf("%w: thread %d is not in a call of Java's, but of the machine's own", ErrUnknown, p.tid)
+			}
+			return thread + j.field["JavaThread::_anchor"], nil
+		}
+		mem.forget()
+		now, err := mem.u64(j.field["ThreadsSMRSupport::_java_thread_list"])
+		switch {
+		case err != nil:
+			return 0, err
+		case now != list:
+			missing = 0
+		case listErr != nil:
+			return 0, listErr
+		default:
+			if missing++; missing == 2 {
+				return 0, fmt.Errorf("%w: thread %d", errNotJava, p.tid)
+			}
+		}
 	}
+	return 0, fmt.Errorf("%w: thread %d: the list of Java's threads kept changing", ErrUnknown, p.tid)
+}
+
+// listed finds the thread in a list of Java's threads; 0 where the list does not have it.
+func (j *jvm) listed(p *process, mem *memory, list uint64) (thread uint64, err error) {
 	count, err := j.u32(mem, list, "ThreadsList::_length")
 	if err != nil {
 		return 0, err
@@ -77,15 +113,11 @@ func (j *jvm) anchorOf(p *process, mem *memory) (uint64, error) {
 		if err != nil || osThread == 0 {
 			continue // begins, or ends
 		}
-		if id, err := j.u32(mem, osThread, "OSThread::_thread_id"); err != nil || int(id) != p.innerTid {
-			continue
+		if id, err := j.u32(mem, osThread, "OSThread::_thread_id"); err == nil && int(id) == p.innerTid {
+			return thread, nil
 		}
-		if state, err := j.u32(mem, thread, "JavaThread::_thread_state"); err != nil || state != inNative {
-			return 0, fmt.Errorf("%w: thread %d is not in a call of Java's, but of the machine's own", ErrUnknown, p.tid)
-		}
-		return thread + j.field["JavaThread::_anchor"], nil
 	}
-	return 0, fmt.Errorf("%w: thread %d is not one of Java's", ErrUnknown, p.tid)
+	return 0, nil
 }
 
 // lastFrame is the frame that an anchor names; ok is false where it names none.

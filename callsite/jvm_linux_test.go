@@ -222,6 +222,25 @@ func TestJavaThrownAway(t *testing.T) {
 	}
 }
 
+// TestJavaThreadsComeAndGo reads a stack again and again while other threads start and end, each of which replaces the list of threads:
+// it is found each time, and nothing is told of it but Java's frames.
+func TestJavaThreadsComeAndGo(t *testing.T) {
+	classes := compileJava(t, "Churn.java")
+	lines := markedFrames(t, "testdata/java/Churn.java", 1)
+	for version, java := range javas(t) {
+		t.Run(version, func(t *testing.T) {
+			tid := startBlocked(t, exec.Command(java, "-cp", classes, "Churn"))
+			var r Reader
+			for i := range 2000 {
+				got, err := r.Stack(tid)
+				if err != nil || len(got) != 1 || got[0].Line != lines[0] {
+					t.Fatalf("stack %d: %+v, %v, want line %d", i, got, err, lines[0])
+				}
+			}
+		})
+	}
+}
+
 // compiledFrames counts the compiled frames on the stack, and those of them that are to be thrown away.
 func compiledFrames(t *testing.T, tid int) (compiled, thrown int) {
 	t.Helper()

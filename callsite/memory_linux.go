@@ -40,6 +40,16 @@ func newMemory(pid int) *memory {
 
 // release gives the memory back; it must not be used any more.
 func (m *memory) release() {
+	m.forget()
+	if m.file != nil {
+		m.file.Close()
+		m.file = nil
+	}
+	memories.Put(m)
+}
+
+// forget has every page read anew.
+func (m *memory) forget() {
 	const maxSpare = 128
 	for addr, p := range m.pages {
 		if len(m.spare) < maxSpare {
@@ -47,11 +57,6 @@ func (m *memory) release() {
 		}
 		delete(m.pages, addr)
 	}
-	if m.file != nil {
-		m.file.Close()
-		m.file = nil
-	}
-	memories.Put(m)
 }
 
 // read fills buf from addr.

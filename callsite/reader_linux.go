@@ -2,6 +2,7 @@ package callsite
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -76,10 +77,16 @@ func (r *Reader) Stack(tid int) ([]attempt.Frame, error) {
 	return frames, nil
 }
 
-// otherStack is the stack of a thread of which its runtime can't tell: that of the code that compilers made.
+// otherStack is the stack of a thread of which its runtime can't tell: that of the code that compilers made. A thread of Java's has such
+// code only where it left Java's, which says nothing of who called.
 func (r *Reader) otherStack(p *process, mem *memory, rt unwinder, err error) ([]attempt.Frame, error) {
-	if _, same := rt.(*native); same {
+	switch rt.(type) {
+	case *native:
 		return nil, err
+	case *jvm:
+		if !errors.Is(err, errNotJava) {
+			return nil, err
+		}
 	}
 	code, ok := get(r, &r.natives, p.key)
 	if !ok {

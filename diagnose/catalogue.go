@@ -8,59 +8,28 @@ import (
 	"github.com/sallyport/sallyport/docs/causes"
 )
 
-// order is the catalogue as it is listed: the bind side, then the way out, then the names.
-var order = []string{
-	BindDenied,
-	BindPrivilegedPort,
-	BindAddressNotLocal,
-	BindAddressInUse,
-	BindLoopbackSource,
-	WrongInterface,
-	SourceUnanswered,
-	ReversePathFiltered,
-	BindExhaustsPorts,
-	PortExhausted,
-	DescriptorsExhausted,
-	DeviceBindDenied,
-	MarkDenied,
-	TransparentDenied,
-	PingDenied,
-	RawSocketDenied,
-	SocketDenied,
-	FamilyMismatch,
-	DeniedByRoute,
-	DeniedByNetfilter,
-	DeniedByCgroup,
-	DeniedByLandlock,
-	DroppedHere,
-	ConntrackFull,
-	BroadcastDenied,
-	ConnectDenied,
-	Refused,
-	ListensElsewhere,
-	RejectedHere,
-	TimedOut,
-	NoRoute,
-	NoIPv4,
-	NoIPv6,
-	Unreachable,
-	RejectedOnTheWay,
-	PortFiltered,
-	HostDown,
-	MTUBlackHole,
-	ConnectionStalled,
-	ProxyNeeded,
-	SearchPathSurprise,
-	ProxyUser,
-	ProxyDenied,
-	ProxyCannotReach,
-	NameNotFound,
-	NameOfOtherFamily,
-	NameServerFailure,
-	ResolverSilent,
-	ResolverRefused,
-	UnknownCause,
-}
+// order is the catalogue as it is listed: by what the program says, the frequent first.
+var order = slices.Concat(
+	// The connection is refused.
+	[]string{Refused, ListensElsewhere, RejectedHere, ServicePort, RejectedOnTheWay},
+	// No answer comes, or none any more.
+	[]string{TimedOut, PortFiltered, HostDown, DroppedHere, ConntrackFull, ReversePathFiltered, ProxyNeeded, ConnectionStalled, MTUBlackHole},
+	// A proxy was used.
+	[]string{ProxyUser, ProxyDenied, ProxyCannotReach},
+	// The name is not resolved, or not to what was meant.
+	[]string{NameNotFound, NameOfOtherFamily, SearchPathSurprise, NameServerFailure, ResolverSilent, ResolverRefused},
+	// The network, or the host, is unreachable.
+	[]string{Unreachable, NoRoute, NoIPv6, NoIPv4},
+	// Permission is denied to connect or to send.
+	[]string{ConnectDenied, DeniedByNetfilter, DeniedByRoute, DeniedByCgroup, DeniedByLandlock, BroadcastDenied},
+	// The source, which a client seldom needs to choose, is wrong or denied.
+	[]string{BindDenied, BindPrivilegedPort, BindAddressNotLocal, BindAddressInUse, BindLoopbackSource, WrongInterface, SourceUnanswered, FamilyMismatch},
+	// Something is used up.
+	[]string{PortExhausted, BindExhaustsPorts, DescriptorsExhausted},
+	// A right is missing for a socket of a special kind.
+	[]string{SocketDenied, RawSocketDenied, PingDenied, DeviceBindDenied, MarkDenied, TransparentDenied},
+	[]string{UnknownCause},
+)
 
 // Cause is an entry of the catalogue.
 type Cause struct {

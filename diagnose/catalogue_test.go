@@ -43,7 +43,7 @@ func TestCauseNamed(t *testing.T) {
 	if c, err := CauseNamed(BindDenied); err != nil || c.Name != BindDenied {
 		t.Errorf("got %v, %v", c.Name, err)
 	}
-	if _, err := CauseNamed("bind-denid"); err == nil || !strings.Contains(err.Error(), `"bind-denid": want one of bind-denied, `) {
+	if _, err := CauseNamed("bind-denid"); err == nil || !strings.Contains(err.Error(), `"bind-denid": want one of refused, `) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -20,6 +20,7 @@ const (
 	ProxyDenied          = "proxy-denied"
 	ProxyCannotReach     = "proxy-cannot-reach"
 	Refused              = "refused"
+	ServicePort          = "service-port"
 	TimedOut             = "timed-out"
 	Unreachable          = "unreachable"
 	PortExhausted        = "port-exhausted"
@@ -90,6 +91,7 @@ var refiners = []func(*examined) string{
 	deniedCause,
 	refusedHere,
 	refineStall,
+	serviceCause,
 	searchPathCause,
 	refinePath,
 }

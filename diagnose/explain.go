@@ -52,6 +52,7 @@ var explainers = map[string]func(*examined, *explanation){
 	FamilyMismatch:       explainFamily,
 	ConnectDenied:        explainConnectDenied,
 	Refused:              explainRefused,
+	ServicePort:          explainServicePort,
 	TimedOut:             explainTimedOut,
 	Unreachable:          explainUnreachable,
 	PortExhausted:        explainPortExhausted,

@@ -36,7 +36,7 @@ func explainBindDenied(x *examined, e *explanation) {
 		e.saw("SELinux is enforcing here, sallyport's context is %s", x.facts.Context)
 		e.advise("ask SELinux whether it denied this: `ausearch -m avc -ts recent` as root; it would be node_bind or name_bind")
 	case x.facts.marked() != "":
-		e.saw("this is %s: its sandbox (SELinux, Landlock, an eBPF program of the cgroup) may allow connecting only", x.facts.marked())
+		x.sawConfinement(e)
 	case x.Outcome.Errno == attempt.EPERM:
 		e.saw("EPERM at a bind comes from an eBPF program of the cgroup or a seccomp filter; the kernel's own checks and Landlock say EACCES")
 	case x.facts.Landlock == Yes:
@@ -59,9 +59,13 @@ func explainPrivileged(x *examined, e *explanation) {
 	if x.Protocol.Stream() {
 		e.advise("if this is a client: let the kernel choose the port, `%s`, or ask for port 0; few servers still look at a client's port", x.without())
 	}
+	if x.facts.inPod() {
+		x.adviseSecurityContext(e)
+		return
+	}
 	e.advise("if this is a server: choose a port from %d up, or give the program the capability: `setcap cap_net_bind_service=+ep FILE`, "+
-		"AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit, `capabilities: {add: [NET_BIND_SERVICE]}` in a container", x.unprivilegedMin())
-	e.advise("or lower the limit: `sysctl net.ipv4.ip_unprivileged_port_start=%d` (in Kubernetes a safe sysctl of the pod's securityContext)", port)
+		"AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit, `--cap-add NET_BIND_SERVICE` for a container", x.unprivilegedMin())
+	e.advise("or lower the limit: `sysctl net.ipv4.ip_unprivileged_port_start=%d` (for a container: `--sysctl`)", port)
 }
 
 func explainNotLocal(x *examined, e *explanation) {

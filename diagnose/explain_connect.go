@@ -42,6 +42,12 @@ func explainConnectDenied(x *examined, e *explanation) {
 }
 
 func explainRefused(x *examined, e *explanation) {
+	if x.refusedByService(e) {
+		e.summary += x.noBindHelps()
+		x.sawMesh(e)
+		x.adviseProxy(e)
+		return
+	}
 	here := x.facts.local(x.Destination.Addr())
 	switch {
 	case x.again(attempt.Connected):
@@ -70,12 +76,12 @@ func explainRefused(x *examined, e *explanation) {
 	case here:
 		e.advise("see what listens: `ss -tlnp`; start the server, or correct the port")
 		if x.facts.marked() != "" && x.Destination.Addr().Unmap().IsLoopback() {
-			e.advise("localhost in %s is that container alone: to reach a server in another, use its name or address", x.facts.marked())
+			x.adviseLocalhost(e)
 		}
 	default:
 		e.advise("check the port, and on %v what listens: `ss -tlnp`; a server that listens on 127.0.0.1 alone refuses everybody else", x.Destination.Addr().Unmap())
-		if x.facts.Kubernetes {
-			e.advise("in Kubernetes: a Service without ready endpoints refuses, and so does a wrong targetPort: `kubectl get endpointslices`")
+		if x.facts.inPod() && internal(x.Destination.Addr().Unmap()) {
+			e.advise("in Kubernetes: a Service without ready endpoints refuses, and so does a wrong targetPort: `%s get endpointslices`", x.facts.inNamespace())
 		}
 	}
 	x.adviseProxy(e)
@@ -187,8 +193,11 @@ func (x *examined) adviseNetwork(e *explanation) {
 	case x.facts.local(x.Destination.Addr()):
 	case x.Decided:
 		e.advise("if the connection is needed: have %s allowed, in the profile and in the policy that it stands for", x.destinationRule())
-	case x.facts.OpenShift != "" || x.facts.Kubernetes:
-		e.advise("this is %s: have %s allowed by its policies (`kubectl get networkpolicies`; on OpenShift also `oc get egressfirewalls`)", x.facts.marked(), x.destinationRule())
+	case x.facts.inPod():
+		if x.Outcome.Kind != attempt.Refused { // policies are silent
+			x.advisePolicies(e)
+		}
+		x.sawMesh(e)
 	case x.Outcome.Kind == attempt.TimedOut || x.Outcome.Kind == attempt.InProgress || x.Outcome.Kind == attempt.Cancelled:
 		e.advise("have %s allowed in the firewalls and security groups on the way, out of here and into there", x.destinationRule())
 	}

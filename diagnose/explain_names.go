@@ -57,9 +57,7 @@ func explainNameNotFound(r *resolution, l *attempt.Lookup, e *explanation) {
 	if resolvedStub(l.Server.Addr()) {
 		e.advise("systemd-resolved chooses a server by the name's domain: `resolvectl query %s` shows which answers, `resolvectl domain` which domains go where; it asks no DNS server for a name without a dot", name)
 	}
-	if r.inCluster() {
-		e.advise("if it is a Service: `kubectl get services -A` has it under NAME and NAMESPACE, and it is found as NAME from its own namespace alone, from others as NAME.NAMESPACE")
-	}
+	r.otherNamespace(e)
 	e.advise("ask another resolver: `dig +short %s @RESOLVER`; if that knows the name, this one (%s) is the wrong one for it (split DNS, a VPN, another cluster)", name, l.Server.Addr())
 }
 
@@ -121,6 +119,10 @@ func explainServerFailure(r *resolution, l *attempt.Lookup, e *explanation) {
 		r.behind(e, l)
 		e.advise("the fault is behind the resolver: its own servers can't be reached, or DNSSEC fails; `dig %s @%s`, and the same with +cd: if only that works, it is DNSSEC", l.Name, l.Server.Addr())
 		e.advise("ask another resolver: `dig +short %s @RESOLVER`", l.Name)
+		if r.place.asks(l.Server.Addr()) {
+			namespace, pods := r.place.dnsPods(l.Server.Addr())
+			e.advise("see what the cluster's DNS says: `%s -n %s logs %s`", r.place.command(), namespace, pods)
+		}
 	}
 	r.searched(e)
 }
@@ -154,6 +156,7 @@ func explainResolverSilent(r *resolution, l *attempt.Lookup, e *explanation) {
 		r.adviseSuffix(e, l)
 		return
 	}
+	known := r.place.adviseDNS(e, l.Server.Addr())
 	e.advise("can the resolver be reached from here? `dig @%s . NS` and, by TCP, `dig +tcp @%s . NS`", l.Server.Addr(), l.Server.Addr())
 	r.behind(e, l)
 	if l.Server.Addr().IsLoopback() {
@@ -161,7 +164,9 @@ func explainResolverSilent(r *resolution, l *attempt.Lookup, e *explanation) {
 		r.configured(e)
 		return
 	}
-	e.advise("let UDP and TCP port 53 out to %s: a firewall, a security group, a NetworkPolicy without a rule for DNS", l.Server.Addr())
+	if !known {
+		e.advise("let UDP and TCP port 53 out to %s, through firewalls and security groups", l.Server.Addr())
+	}
 	r.searched(e)
 	r.configured(e)
 }
@@ -173,13 +178,14 @@ func explainResolverRefused(r *resolution, l *attempt.Lookup, e *explanation) {
 	}
 	e.summary = fmt.Sprintf("%s asked %v for %s, and nothing listens there", processName(l.Process), l.Server, what)
 	switch addr := l.Server.Addr(); {
+	case r.place.adviseDNSPods(e, addr):
+		e.saw("%v is the cluster's DNS, and no pod of it is ready, or none listens: kube-proxy rejects for a Service without endpoints", addr)
 	case resolvedStub(addr):
 		e.advise("is systemd-resolved running? `systemctl status systemd-resolved`, `systemctl restart systemd-resolved`; in a container %v is the container's own, and nobody there: give it a resolver (Docker: --dns)", addr)
 	case addr.IsLoopback():
 		e.advise("is the resolver of this machine running? `systemctl status systemd-resolved` (or dnsmasq, unbound), `ss -ulnp 'sport = :53'`; in a container 127.0.0.1 is the container's own")
 	default:
 		e.advise("is a resolver running on %s? there: `ss -ulnp 'sport = :53'`", addr)
-		r.cluster(e)
 	}
 	r.configured(e)
 }
@@ -194,6 +200,8 @@ func (r *resolution) configured(e *explanation) {
 		e.advise("name a resolver in /etc/resolv.conf: `nameserver ADDRESS`")
 	case slices.Contains(c.Servers, r.lookups[0].Server.Addr().Unmap()):
 		e.saw("the program's /etc/resolv.conf names %v", c.Servers)
-		e.advise("or put another resolver into /etc/resolv.conf")
+		if !r.place.asks(r.lookups[0].Server.Addr()) { // a pod's file is its dnsPolicy's
+			e.advise("or put another resolver into /etc/resolv.conf")
+		}
 	}
 }

@@ -15,6 +15,9 @@ func refinePath(x *examined) string {
 	}
 	switch x.plainCause() {
 	case Refused:
+		if x.noEndpoints() {
+			return "" // its address is no host's: whoever answers for it is not on the way
+		}
 		if x.path.by.nearer {
 			return RejectedOnTheWay
 		}
@@ -85,7 +88,12 @@ func explainPortFiltered(x *examined, e *explanation) {
 	x.openPort(e)
 	x.sawPorts(e)
 	x.sawRouters(e)
-	e.advise("have %s allowed in the firewalls and security groups on the way, out of here and into there", x.destinationRule())
+	if x.facts.inPod() {
+		x.advisePolicies(e)
+	} else {
+		e.advise("have %s allowed in the firewalls and security groups on the way, out of here and into there", x.destinationRule())
+	}
+	x.sawMesh(e)
 	e.advise("check that %d is the right port; on %v: `ss -tln 'sport = :%d'` shows whether something listens, and a Recv-Q above Send-Q that it is too busy to accept", port, addr, port)
 	e.advise("on %v see whether the SYN arrives: `tcpdump -ni any tcp port %d`: if not, the firewall is on the way; if so, it is the host's own (`nft list ruleset`)", addr, port)
 	x.adviseProxy(e)
@@ -113,8 +121,8 @@ func explainRejectedOnTheWay(x *examined, e *explanation) {
 	e.summary = fmt.Sprintf("%s was refused, not by %s but by %v on the way to it: a firewall there rejects the connection", x.who(), x.to(), by)
 	e.saw("the SYN sent again was answered by %v: ICMP %s; a host on which nothing listens answers with a TCP reset, and itself", by, x.path.same.ICMP())
 	e.advise("have %s allowed at %v", x.destinationRule(), by)
-	if x.facts.Kubernetes {
-		e.advise("in Kubernetes: %v may be the node, where kube-proxy rejects for a Service without ready endpoints: `kubectl get endpointslices`", by)
+	if x.facts.inPod() {
+		e.advise("in Kubernetes: %v may be the node, where kube-proxy rejects for a Service without ready endpoints: `%s get endpointslices -A`", by, x.facts.command())
 	}
 	e.advise("on %v, if it is Linux: `nft list ruleset` or `iptables -S FORWARD`, and look for reject", by)
 	x.adviseProxy(e)

@@ -26,6 +26,7 @@ func answer(b bool) Answer {
 // Facts is what is known of the environment, read in the network namespace that sallyport runs in.
 // The zero value knows nothing.
 type Facts struct {
+	Platform                  // what marks the place: a container, Kubernetes, OpenShift
 	Addresses       []Address // the machine's own addresses; nil where they could not be read
 	DefaultRoute4   Answer    // there is an IPv4 default route in the main table
 	DefaultRoute6   Answer    // there is an IPv6 default route that isn't a reject route
@@ -38,9 +39,6 @@ type Facts struct {
 	Proxies         []Proxy   // proxy variables of the environment
 	NoProxy         string    // the value of no_proxy or NO_PROXY
 	MachineProxies  []Proxy   // what the machine's settings name beside the environment
-	Container       string    // "docker", "podman", or what the variable container says; "" outside
-	Kubernetes      bool      // a service account or KUBERNETES_SERVICE_HOST is there
-	OpenShift       string    // "v2" in a gear; "v3 or later" where its variables are; "" elsewhere
 	CapBindService  Answer    // sallyport has CAP_NET_BIND_SERVICE
 	Landlock        Answer    // the kernel has Landlock enabled; whether it restricts us can't be read
 	SELinux         string    // "enforcing", "permissive"; "" where there is none
@@ -84,19 +82,4 @@ func (f *Facts) addressList(is4 bool) string {
 		out = append(out[:8], "and more")
 	}
 	return strings.Join(out, ", ")
-}
-
-// marked says what the environment is, for a sentence: "a Kubernetes pod"; "" where nothing marks it.
-func (f *Facts) marked() string {
-	switch {
-	case f.OpenShift == "v2":
-		return "an OpenShift v2 gear"
-	case f.OpenShift != "":
-		return "an OpenShift pod"
-	case f.Kubernetes:
-		return "a Kubernetes pod"
-	case f.Container != "":
-		return "a container (" + f.Container + ")"
-	}
-	return ""
 }

@@ -2,7 +2,6 @@ package diagnose
 
 import (
 	"net/url"
-	"os"
 	"strings"
 )
 
@@ -53,36 +52,4 @@ func hostPort(host, port string) string {
 		host = "[" + host + "]"
 	}
 	return host + ":" + port
-}
-
-// markers reads the traces that platforms leave.
-func markers(f *Facts, environ []string) {
-	for _, e := range environ {
-		name, value, _ := strings.Cut(e, "=")
-		switch {
-		case name == "KUBERNETES_SERVICE_HOST":
-			f.Kubernetes = true
-		case name == "OPENSHIFT_GEAR_UUID" || name == "OPENSHIFT_GEAR_DNS" || name == "OPENSHIFT_APP_DNS":
-			f.OpenShift = "v2"
-		case strings.HasPrefix(name, "OPENSHIFT_BUILD_") && f.OpenShift == "":
-			f.OpenShift = "v3 or later"
-		case name == "container" && value != "":
-			f.Container = value
-		}
-	}
-	if exists("/var/run/secrets/kubernetes.io/serviceaccount") {
-		f.Kubernetes = true
-	}
-	switch {
-	case f.Container != "":
-	case exists("/.dockerenv"):
-		f.Container = "docker"
-	case exists("/run/.containerenv"):
-		f.Container = "podman"
-	}
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }

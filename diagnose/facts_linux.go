@@ -41,7 +41,7 @@ func ReadFacts() Facts {
 	}
 	environment(&f, os.Getenv)
 	f.MachineProxies = machineProxies()
-	markers(&f, os.Environ())
+	f.Platform = readPlatform("self", variables(os.Environ()))
 	return f
 }
 

@@ -30,7 +30,7 @@ func (v *Investigation) Findings(ctx context.Context, lives []*attempt.Life) ([]
 			continue
 		}
 		x := &examined{made: m, experiment: v.result(ctx, m.Attempt), rec: rec, options: v.options}
-		x.facts = v.facts().of(x.env)
+		x.facts = v.facts().of(x.experiment)
 		x.proxy = v.dials.proxyOf(m)
 		if !m.Failed() && !x.lonely() {
 			folded.note(m.note(NoteUnanswered, m.title()+": still no answer after "+

@@ -84,8 +84,10 @@ type experiment struct {
 
 	listening listening // of a refusal within this machine
 
-	env   map[string]string // the process's environment; nil where it could not be read
-	sizes *sizes            // of packets to the other end of a stalled connection; nil: none was sent
+	env     map[string]string // the process's environment; nil where it could not be read
+	place   Platform          // what marks where the process runs
+	cluster clusterName       // what the cluster's DNS says of the destination
+	sizes   *sizes            // of packets to the other end of a stalled connection; nil: none was sent
 }
 
 // New begins an investigation. A nil t makes no counterfactuals. facts, usually ReadFacts, is called at
@@ -123,6 +125,7 @@ func (v *Investigation) Failed(l *attempt.Life, r attempt.Result) {
 	}
 	e := &experiment{done: make(chan struct{})}
 	e.env, _ = environ(pid) // at once: the process may be about to end
+	e.place = readPlatformOf(pid, e.env)
 	v.tried[r.Attempt] = e
 	var finishDenial func(*denial)
 	e.denial, finishDenial = v.beginDenial(pid, r)
@@ -151,12 +154,14 @@ func (v *Investigation) experiment(e *experiment, pid int, r attempt.Result, fro
 	if v.trier == nil || v.options.NoCounterfactuals {
 		return
 	}
-	trials := trials(r, v.facts().of(e.env))
+	facts := v.facts().of(e)
+	trials := trials(r, facts)
 	cfs, errs := make([]Counterfactual, len(trials)), make([]error, len(trials))
 	var wg sync.WaitGroup
 	wg.Go(func() { e.here = from.look(v.ctx, r) })
 	wg.Go(func() { e.listening.lookElsewhere(from, r.Destination.Port()) })
 	wg.Go(func() { e.path = v.lookAtPath(pid, r) })
+	wg.Go(func() { e.cluster = v.askCluster(pid, r, facts.Platform) })
 	for i, t := range trials {
 		wg.Go(func() { cfs[i], errs[i] = v.try(v.ctx, pid, t) })
 	}

@@ -49,6 +49,13 @@ func (v *Investigation) looked(ctx context.Context, rec *record, f *folder) {
 			facts := v.facts()
 			r.facts = &facts
 		}
+		r.place = v.facts().Platform
+		if c := r.lookups[0].Resolver; c != nil {
+			var own Platform
+			own.searched(c.Search)
+			own.Resolvers = c.Servers
+			r.place = own.over(r.place)
+		}
 		f.lookup(r.finding(cause))
 	}
 	slices.SortStableFunc(f.findings, func(a, b Finding) int { return a.At.Compare(b.At) })

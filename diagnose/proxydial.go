@@ -47,7 +47,7 @@ func (v *Investigation) Dials(p *attempt.Process, to netip.AddrPort) bool {
 // readSettings reads what a process was told, by its command line first: that counts more.
 func readSettings(p *attempt.Process) *settings {
 	env, _ := environ(p.PID)
-	f := Facts{}.of(env)
+	f := Facts{}.of(&experiment{env: env})
 	s := &settings{proxies: append(argumentProxies(p.Command, env), f.Proxies...), noProxy: f.NoProxy}
 	if strings.Contains(filepath.Dir(p.Exe), "/apt") {
 		s.proxies = append(s.proxies, machineProxies()...)

@@ -1,7 +1,6 @@
 package diagnose
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -18,13 +17,18 @@ func environ(pid int) (map[string]string, bool) {
 	if err != nil || len(b) == 0 && !alive(pid) {
 		return nil, false
 	}
-	env := make(map[string]string)
-	for entry := range bytes.SplitSeq(b, []byte{0}) {
-		if k, v, ok := strings.Cut(string(entry), "="); ok {
+	return variables(strings.Split(string(b), "\x00")), true
+}
+
+// variables are the entries "NAME=value" of an environment, by their names.
+func variables(entries []string) map[string]string {
+	env := make(map[string]string, len(entries))
+	for _, entry := range entries {
+		if k, v, ok := strings.Cut(entry, "="); ok {
 			env[k] = v
 		}
 	}
-	return env, true
+	return env
 }
 
 // alive reports whether a process has memory of its own still: an ended one's environment reads as empty.
@@ -33,8 +37,10 @@ func alive(pid int) bool {
 	return err == nil
 }
 
-// of is the facts with what the program's own environment says; unchanged where that could not be read.
-func (f Facts) of(env map[string]string) Facts {
+// of is the facts with what is known of the program itself: its environment, unless that could not be read, and the marks of where it runs.
+func (f Facts) of(e *experiment) Facts {
+	f.Platform = e.place.over(f.Platform)
+	env := e.env
 	if env == nil {
 		return f
 	}

@@ -20,6 +20,7 @@ type resolution struct {
 	unasked *attempt.Lookup // a name that the search list could have led to, which has an address; nil: none is known
 	other   *attempt.Lookup // the addresses of the family that was not asked for, where it has no others
 	facts   *Facts          // of the machine that it was asked from; nil: not known
+	place   Platform        // of the program that asked, once the name is known to be missing
 }
 
 // sameTry is how long after one question of a resolution the next may follow.

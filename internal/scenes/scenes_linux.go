@@ -55,6 +55,7 @@ func All() []Scene {
 		source,
 		refused,
 		tracked,
+		pods,
 	)
 }
 

@@ -27,13 +27,7 @@ const (
 // Unbound starts Debian's unbound as a resolver.
 func Unbound(h *Host, under ...string) *Server {
 	h.t.Helper()
-	bin := Need(h.t, "unbound", "unbound")
-	dir := tempDir(h.t)
 	lines := []string{
-		"server:",
-		`  chroot: ""`, `  username: ""`, "  directory: " + dir, `  pidfile: ""`, "  use-syslog: no", "  do-daemonize: no",
-		"  num-threads: 1", "  module-config: iterator", "  interface: 0.0.0.0", "  interface: ::0", "  access-control: 0.0.0.0/0 allow",
-		"  access-control: ::/0 allow",
 		`  local-zone: "elsewhere.test." refuse`,
 		`  local-zone: "example.test." static`,
 		`  local-zone: "wild.test." redirect`,
@@ -55,6 +49,19 @@ func Unbound(h *Host, under ...string) *Server {
 		lines = append(lines, fmt.Sprintf(`  local-data: "%s. A 198.18.%d.%d"`, NameLong, i/256, i%256))
 	}
 	lines = append(lines, "forward-zone:", `  name: "broken.test."`, "  forward-addr: 127.0.0.1") // do-not-query-localhost forbids it: SERVFAIL at once
+	return h.unbound(under, lines)
+}
+
+// unbound starts it with these lines beside what it always has.
+func (h *Host) unbound(under, lines []string) *Server {
+	h.t.Helper()
+	bin, dir := Need(h.t, "unbound", "unbound"), tempDir(h.t)
+	lines = append([]string{
+		"server:",
+		`  chroot: ""`, `  username: ""`, "  directory: " + dir, `  pidfile: ""`, "  use-syslog: no", "  do-daemonize: no",
+		"  num-threads: 1", "  module-config: iterator", "  interface: 0.0.0.0", "  interface: ::0", "  access-control: 0.0.0.0/0 allow",
+		"  access-control: ::/0 allow",
+	}, lines...)
 	s := h.serve(under, bin, "-d", "-p", "-c", writeFile(h.t, dir, "unbound.conf", 0o644, lines...))
 	h.AwaitListen(s, PortDNS)
 	return s

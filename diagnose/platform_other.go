@@ -1,0 +1,5 @@
+//go:build !linux
+
+package diagnose
+
+func readPlatformOf(int, map[string]string) Platform { return Platform{} }

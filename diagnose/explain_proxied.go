@@ -93,9 +93,9 @@ func (x *examined) adviseUser(e *explanation) {
 	case p.From == commandLine && c == clientCurl:
 		e.advise("give it one: `curl --proxy-user USER:PASSWORD ...`")
 	case p.From == "" || p.From == commandLine:
-		e.advise("put them into %s: `%s://USER:PASSWORD@%s`; in it @ : / %% and # are written %%40 %%3A %%2F %%25 %%23", p.Variable, p.Scheme, host)
+		e.advise("put a user and a password into %s: `%s://USER:PASSWORD@%s`; in it @ : / %% and # are written %%40 %%3A %%2F %%25 %%23", p.Variable, p.Scheme, host)
 	default:
-		e.advise("put them into %s: %s://USER:PASSWORD@%s", p.where(), p.Scheme, host)
+		e.advise("put a user and a password into %s: %s://USER:PASSWORD@%s", p.where(), p.Scheme, host)
 	}
 }
 

@@ -90,8 +90,11 @@ func (v *Investigation) judge(ctx context.Context, rec *record, folded *folder, 
 		}
 		switch {
 		case t.ask.Answer.Kind == proxy.Other && v.ended && v.status != 0:
-			folded.note(t.m.note(NoteProxy, fmt.Sprintf("%s was answered %q by way of the proxy %s: whether that is the proxy's word or the far end's is not certain",
-				processName(t.m.life.Process), t.ask.Answer.Words, t.p.Host)))
+			text := fmt.Sprintf("%s was answered %q by way of the proxy %s", processName(t.m.life.Process), t.ask.Answer.Words, t.p.Host)
+			if !t.ask.Socks && t.ask.Method != "CONNECT" {
+				text += ": whether that is the proxy's word or the far end's is not certain"
+			}
+			folded.note(t.m.note(NoteProxy, text))
 			continue
 		case cause == "" || granted(func(o *overheardTalk) bool { return o.ask.Target == t.ask.Target }):
 			continue

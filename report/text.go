@@ -36,8 +36,12 @@ func (r *Run) Text(w io.Writer, o TextOptions) error {
 		r.finding(p, &r.Findings[i])
 	}
 	r.elisions(p)
-	if (len(r.Findings) > 0 || o.Verbose) && len(r.Notes) > 0 {
-		r.notes(p)
+	telling, others := r.tellingNotes()
+	for _, n := range telling {
+		p.head("note", n.Text)
+	}
+	if (len(r.Findings) > 0 || o.Verbose) && len(others) > 0 {
+		r.notes(p, others)
 	}
 	for _, warning := range r.Warnings {
 		p.head("warning", warning)
@@ -103,14 +107,27 @@ func (r *Run) elisions(p *printer) {
 	p.head("", text)
 }
 
-func (r *Run) notes(p *printer) {
+// tellingNotes are the notes that may say why a program failed, where nothing else does, and all others.
+func (r *Run) tellingNotes() (telling, others []diagnose.Note) {
+	for _, n := range r.Notes {
+		if n.Kind == diagnose.NoteProxy && r.ExitStatus != 0 {
+			telling = append(telling, n)
+		} else {
+			others = append(others, n)
+		}
+	}
+	return telling, others
+}
+
+// notes lists what did not matter.
+func (r *Run) notes(p *printer, notes []diagnose.Note) {
 	if len(r.Findings) > 0 {
 		p.line("")
 	}
 	p.head("", "failed, and did not matter:")
-	for i, n := range r.Notes {
+	for i, n := range notes {
 		if i == shownNotes && !p.o.Verbose {
-			p.item(fmt.Sprintf("%d more: --verbose shows them", len(r.Notes)-shownNotes), "- ")
+			p.item(fmt.Sprintf("%d more: --verbose shows them", len(notes)-shownNotes), "- ")
 			break
 		}
 		text := n.Text

@@ -88,3 +88,21 @@ func TestManyFindings(t *testing.T) {
 		t.Errorf("showed %d findings, want %d and the number of the rest", got, shown)
 	}
 }
+
+// TestTellingNote holds that what may be why a program failed is shown, though it is no finding.
+func TestTellingNote(t *testing.T) {
+	note := diagnose.Note{Kind: diagnose.NoteProxy, Text: "curl (pid 7) was answered \"403 Forbidden\" by way of the proxy p:3128", Count: 1}
+	for _, tt := range []struct {
+		status int
+		want   string
+	}{
+		{56, "sallyport: note: " + note.Text + "\n"},
+		{0, ""},
+	} {
+		var b bytes.Buffer
+		r := Run{Version: 1, ExitStatus: tt.status, Notes: []diagnose.Note{note}}
+		if err := r.Text(&b, TextOptions{}); err != nil || b.String() != tt.want {
+			t.Errorf("status %d: %v\n got %q\nwant %q", tt.status, err, b.String(), tt.want)
+		}
+	}
+}

@@ -79,7 +79,7 @@ func kindOf(status int, own bool, a *Answer) Kind {
 	switch {
 	case status/100 == 2:
 		return Granted
-	case status == 407: // only a proxy says so, RFC 9110 section 15.5.8
+	case status == 407, status == 401 && own: // only a proxy says 407, RFC 9110 section 15.5.8; tinyproxy says 401 to a wrong password
 		return WantsUser
 	case status == 403 && own && (failure == "" || failure == "ERR_ACCESS_DENIED"):
 		return Denied

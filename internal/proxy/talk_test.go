@@ -79,6 +79,18 @@ func TestTalk(t *testing.T) {
 			false,
 		},
 		{
+			"tinyproxy's 401",
+			[]string{connect, "<HTTP/1.0 401 Unauthorized\r\n\r\n"},
+			[]Ask{{Method: "CONNECT", Target: "example.org:443", Answer: Answer{Kind: WantsUser, Words: "401 Unauthorized"}}},
+			false,
+		},
+		{
+			"the origin's 401",
+			[]string{">GET http://a.test/ HTTP/1.1\r\n\r\n", "<HTTP/1.1 401 Unauthorized\r\nVia: 1.1 t (tinyproxy/1.11.1)\r\n\r\n"},
+			[]Ask{{Method: "GET", Target: "a.test:80", Answer: Answer{Kind: Granted, Words: "401 Unauthorized"}}},
+			false,
+		},
+		{
 			"the origin's 403",
 			[]string{">GET http://u:p@a.test/x?y HTTP/1.1\r\n\r\n", "<HTTP/1.1 403 Forbidden\r\nServer: nginx\r\nVia: 1.1 tinyproxy (tinyproxy/1.11.1)\r\n\r\n"},
 			[]Ask{{Method: "GET", Target: "a.test:80", Answer: Answer{Kind: Other, Words: "403 Forbidden", Server: "nginx"}}},

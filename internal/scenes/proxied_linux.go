@@ -66,6 +66,11 @@ var proxied = []Scene{
 		Says: []string{"did not accept the user and the password", unheard},
 		Make: unheardOf(throughProxy(squidUsers, "env", "https_proxy="+wrongURL, "curl", "-sSk", insideHTTPS)),
 	},
+	{ // tinyproxy says 401 to a wrong password
+		Name: "proxy-401-tinyproxy", Causes: []string{"proxy-authentication-required"},
+		Says: []string{"did not accept the user and the password", "401 Unauthorized", heard},
+		Make: throughProxy(tinyproxyWith(basicAuth), "env", "https_proxy="+wrongURL, "curl", "-sSk", insideHTTPS),
+	},
 	{
 		Name: "proxy-407-urllib", Causes: []string{"proxy-authentication-required"}, Says: []string{noneNamed, heard},
 		Make: throughProxy(tinyproxyWith(basicAuth), "env", "https_proxy="+proxyURL, "/usr/bin/python3", "-c", urlopenInside),

@@ -45,6 +45,7 @@ type Supervisor struct {
 	watch       watch
 	minder      minder
 	sampler     sampler
+	endings     endings
 	sinks       sinks
 	held        heldTable
 
@@ -116,6 +117,9 @@ func (s *Supervisor) watchOver(l *unotify.Listener, first []unotify.Notification
 	s.minder.start()
 	if s.sampler.s = s; s.opts.OnStalled != nil {
 		s.sampler.start()
+	}
+	if s.opts.Endings {
+		s.endings.s, s.endings.heard = s, make(chan struct{}, 1)
 	}
 	for _, n := range first {
 		s.startWorker(&n)
@@ -217,6 +221,7 @@ func (s *Supervisor) Lives() ([]*attempt.Life, int) {
 func (s *Supervisor) Close() {
 	s.stopWorkers()
 	s.sampler.end()
+	s.endings.stop()
 	close(s.minder.stop)
 	<-s.minder.done
 	s.watch.stop()

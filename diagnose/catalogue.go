@@ -43,6 +43,8 @@ var order = []string{
 	HostDown,
 	MTUBlackHole,
 	ConnectionStalled,
+	Intercepted,
+	ClosedWithoutAnswer,
 	ProxyNeeded,
 	NameNotFound,
 	NameServerFailure,

@@ -32,6 +32,8 @@ const (
 	RejectedOnTheWay     = "rejected-on-the-way"
 	MTUBlackHole         = "mtu-black-hole"
 	ConnectionStalled    = "connection-stalled"
+	Intercepted          = "intercepted"
+	ClosedWithoutAnswer  = "closed-without-answer"
 	DescriptorsExhausted = "descriptors-exhausted"
 	DeviceBindDenied     = "device-bind-denied"
 	MarkDenied           = "mark-denied"
@@ -60,6 +62,7 @@ type examined struct {
 	full    *fullness // of descriptors-exhausted alone
 	seccomp bool      // a seccomp filter denied a call that was not seen
 	status  int       // the program's
+	met     *meeting  // of a connection that was closed without a byte; nil: of none
 }
 
 // refiners name a more telling cause than the errno alone does, in this order; "" leaves it to the next.
@@ -69,6 +72,7 @@ var refiners = []func(*examined) string{
 	(*examined).proxyNeeded,
 	routeCause,
 	deniedCause,
+	refineClosed,
 	refineStall,
 	refinePath,
 }

@@ -67,6 +67,8 @@ var explainers = map[string]func(*examined, *explanation){
 	RejectedOnTheWay:     explainRejectedOnTheWay,
 	MTUBlackHole:         explainBlackHole,
 	ConnectionStalled:    explainStalled,
+	Intercepted:          explainIntercepted,
+	ClosedWithoutAnswer:  explainClosed,
 	DeviceBindDenied:     explainDeviceDenied,
 	MarkDenied:           explainMarkDenied,
 	TransparentDenied:    explainTransparentDenied,

@@ -16,3 +16,5 @@ func standpointOf(*attempt.Life) *standpoint { return nil }
 func (*standpoint) close() {}
 
 func (*standpoint) look(context.Context, attempt.Result) here { return here{} }
+
+func stands(*attempt.Life) bool { return false }

@@ -43,6 +43,7 @@ func All() []Scene {
 		lookupsBuilt,
 		path,
 		stall,
+		closed,
 		proxies,
 		descriptors,
 		rights,

@@ -15,6 +15,7 @@ type Ending struct {
 	Retransmits int           // retransmissions in a row without an answer
 	RTT         time.Duration // smoothed; 0 where nothing was measured
 	MinRTT      time.Duration // the shortest; 0 where nothing was measured
+	MSS         int           // bytes of data in a full segment
 	Wiped       bool          // this end reset the connection, and the kernel has wiped what it knew of the other end
 }
 

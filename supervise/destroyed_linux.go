@@ -15,13 +15,12 @@ import (
 
 // The multicast groups of sock_diag that tell of destroyed sockets (enum sknetlink_groups, include/uapi/linux/sock_diag.h), as bits of nl_groups.
 const (
-	groupTCPDestroy  = 1 << (1 - 1)
-	groupTCP6Destroy = 1 << (3 - 1)
+	groupTCPDestroy  = 1 << 0
+	groupTCP6Destroy = 1 << 2
 )
 
-// The rest of struct inet_diag_msg that is read: its state, its ports, its addresses, its inode (include/uapi/linux/inet_diag.h).
+// The rest of struct inet_diag_msg that is read: its ports, its addresses, its inode (include/uapi/linux/inet_diag.h).
 const (
-	diagState      = 1
 	diagSourcePort = 4
 	diagPeerPort   = 6
 	diagSource     = 8
@@ -67,8 +66,6 @@ func (m diagMessage) cookie() uint64 { return binary.NativeEndian.Uint64(m[diagC
 
 func (m diagMessage) inode() uint64 { return uint64(binary.NativeEndian.Uint32(m[diagInode:])) }
 
-func (m diagMessage) state() int { return int(m[diagState]) }
-
 // source and peer are the socket's own end and the other.
 func (m diagMessage) source() netip.AddrPort { return m.end(diagSource, diagSourcePort) }
 func (m diagMessage) peer() netip.AddrPort   { return m.end(diagPeer, diagPeerPort) }
@@ -99,7 +96,7 @@ func endingOf(m diagMessage) attempt.Ending {
 	e := attempt.Ending{
 		At: time.Now(), Sent: info.Bytes_sent, Acked: info.Bytes_acked, Received: info.Bytes_received,
 		SegsIn: int(info.Segs_in), SegsOut: int(info.Segs_out), DataSegsIn: int(info.Data_segs_in), DataSegsOut: int(info.Data_segs_out),
-		Retransmits: int(info.Retransmits), RTT: time.Duration(info.Rtt) * time.Microsecond,
+		Retransmits: int(info.Retransmits), RTT: time.Duration(info.Rtt) * time.Microsecond, MSS: int(info.Snd_mss),
 		Wiped: m.peer().Port() == 0, // tcp_disconnect in net/ipv4/tcp.c
 	}
 	if info.Min_rtt != noMinRTT {

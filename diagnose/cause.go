@@ -34,6 +34,9 @@ const (
 	ConnectionStalled    = "connection-stalled"
 	Intercepted          = "intercepted"
 	ClosedWithoutAnswer  = "closed-without-answer"
+	CertificateMismatch  = "certificate-mismatch"
+	CertificateExpired   = "certificate-expired"
+	CertificateUntrusted = "certificate-untrusted"
 	DescriptorsExhausted = "descriptors-exhausted"
 	DeviceBindDenied     = "device-bind-denied"
 	MarkDenied           = "mark-denied"
@@ -59,10 +62,11 @@ type examined struct {
 	rec     *record
 	options Options
 
-	full    *fullness // of descriptors-exhausted alone
-	seccomp bool      // a seccomp filter denied a call that was not seen
-	status  int       // the program's
-	met     *meeting  // of a connection that was closed without a byte; nil: of none
+	full    *fullness  // of descriptors-exhausted alone
+	seccomp bool       // a seccomp filter denied a call that was not seen
+	status  int        // the program's
+	tls     *presented // of a TLS server that the program left; nil: of none
+	met     *meeting   // of a connection that was closed without a byte; nil: of none
 }
 
 // refiners name a more telling cause than the errno alone does, in this order; "" leaves it to the next.
@@ -72,6 +76,7 @@ var refiners = []func(*examined) string{
 	(*examined).proxyNeeded,
 	routeCause,
 	deniedCause,
+	refineTLS,
 	refineClosed,
 	refineStall,
 	refinePath,

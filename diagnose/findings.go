@@ -42,6 +42,7 @@ func (v *Investigation) Findings(ctx context.Context, lives []*attempt.Life) ([]
 	v.looked(ctx, rec, &folded)
 	v.stalls(ctx, rec, &folded)
 	v.closings(ctx, rec, &folded)
+	v.certificates(ctx, rec, &folded)
 	found := append(folded.findings, v.exhausted(rec, folded.findings)...)
 	return append(found, v.unseenCalls(rec, found)...), folded.notes
 }

@@ -44,6 +44,7 @@ func All() []Scene {
 		path,
 		stall,
 		closed,
+		certificates,
 		proxies,
 		descriptors,
 		rights,

@@ -61,6 +61,9 @@ func (v *Investigation) closings(ctx context.Context, rec *record, folded *folde
 			met = v.meet(ctx, m)
 			seen[m.Destination] = met
 		}
+		if f := v.facts(); (met.hop.Local || f.local(m.Destination.Addr())) && !met.stillServed() {
+			continue // the server may have been the program's own, and its end the end of the program
+		}
 		x := &examined{made: m, experiment: &experiment{}, facts: v.facts(), rec: rec, options: v.options, met: met}
 		if met.looked {
 			x.cfs = []Counterfactual{met.counterfactual(m)}
@@ -158,6 +161,11 @@ func answersEarly(tcp, udp []attempt.Echo) int {
 		}
 	}
 	return 0
+}
+
+// stillServed reports whether somebody accepted there when the program had ended.
+func (met *meeting) stillServed() bool {
+	return met.looked && met.visit.Outcome.Kind == attempt.Connected
 }
 
 // counterfactual is the visit as one.

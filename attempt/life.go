@@ -103,6 +103,7 @@ type Life struct {
 	Local    netip.AddrPort // its own address once it was seen to have one
 	Steps    []Step
 	Traffic  *Traffic // of a TCP connection that lasted; nil where it was not sampled
+	Ending   *Ending  // of a TCP connection that is over; nil where it was not heard of
 }
 
 // Result is one attempt out of a life, and how it ended.

@@ -14,6 +14,8 @@ var order = slices.Concat(
 	[]string{Refused, ListensElsewhere, RejectedHere, ServicePort, RejectedOnTheWay},
 	// No answer comes, or none any more.
 	[]string{TimedOut, PortFiltered, HostDown, DroppedHere, ConntrackFull, ReversePathFiltered, ProxyNeeded, ConnectionStalled, MTUBlackHole},
+	// It connected, and that was of no use.
+	[]string{Intercepted, ClosedWithoutAnswer, CertificateMismatch, CertificateExpired, CertificateUntrusted},
 	// A proxy was used.
 	[]string{ProxyUser, ProxyDenied, ProxyCannotReach},
 	// The name is not resolved, or not to what was meant.

@@ -36,6 +36,11 @@ const (
 	RejectedOnTheWay     = "rejected-on-the-way"
 	MTUBlackHole         = "mtu-black-hole"
 	ConnectionStalled    = "connection-stalled"
+	Intercepted          = "intercepted"
+	ClosedWithoutAnswer  = "closed-without-answer"
+	CertificateMismatch  = "certificate-mismatch"
+	CertificateExpired   = "certificate-expired"
+	CertificateUntrusted = "certificate-untrusted"
 	DescriptorsExhausted = "descriptors-exhausted"
 	DeviceBindDenied     = "device-bind-denied"
 	MarkDenied           = "mark-denied"
@@ -70,12 +75,13 @@ type examined struct {
 	origin  origin // where its address is from
 	options Options
 
-	full    *fullness // of descriptors-exhausted alone
-	seccomp bool      // a seccomp filter denied a call that was not seen
-	status  int       // the program's
-
-	proxy *Proxy     // the destination is this one
-	asked *proxyTalk // of the causes of a proxy that was used
+	full    *fullness  // of descriptors-exhausted alone
+	seccomp bool       // a seccomp filter denied a call that was not seen
+	status  int        // the program's
+	tls     *presented // of a TLS server that the program left; nil: of none
+	met     *meeting   // of a connection that was closed without a byte; nil: of none
+	proxy   *Proxy     // the destination is this one
+	asked   *proxyTalk // of the causes of a proxy that was used
 }
 
 // refiners name a more telling cause than the errno alone does, in this order; "" leaves it to the next.
@@ -90,6 +96,8 @@ var refiners = []func(*examined) string{
 	routeCause,
 	deniedCause,
 	refusedHere,
+	refineTLS,
+	refineClosed,
 	refineStall,
 	serviceCause,
 	searchPathCause,

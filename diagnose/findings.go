@@ -44,8 +44,12 @@ func (v *Investigation) Findings(ctx context.Context, lives []*attempt.Life) ([]
 	v.stalls(ctx, rec, &folded) // before what adds findings that the folder has no key for
 	v.looked(ctx, rec, &folded)
 	v.proxied(ctx, rec, &folded)
-	found := append(folded.findings, v.exhausted(rec, folded.findings)...)
-	return append(found, v.unseenCalls(rec, found)...), folded.notes
+	folded.findings = append(folded.findings, v.exhausted(rec, folded.findings)...)
+	folded.findings = append(folded.findings, v.unseenCalls(rec, folded.findings)...)
+	// What can explain a bad end where nothing else does comes last.
+	v.closings(ctx, rec, &folded)
+	v.certificates(ctx, rec, &folded)
+	return folded.findings, folded.notes
 }
 
 // lonely reports whether an attempt that never ended is all that the program tried to reach its

@@ -145,3 +145,15 @@ func (s *standpoint) inside(f func()) error {
 	}()
 	return <-done
 }
+
+// stands reports whether a life's network namespace can be looked at by its process: it lives, or was in our own.
+func stands(l *attempt.Life) bool {
+	if l.Netns != 0 && l.Netns == ownNetns() {
+		return true
+	}
+	if l.Process == nil || l.Process.PID <= 0 {
+		return false
+	}
+	_, err := os.Readlink("/proc/" + strconv.Itoa(l.Process.PID) + "/ns/net")
+	return err == nil
+}

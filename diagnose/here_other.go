@@ -22,3 +22,5 @@ func (*standpoint) look(context.Context, attempt.Result) here { return here{} }
 func (*standpoint) listening(int, attempt.Result, bool) listening { return listening{} }
 
 func (*listening) lookElsewhere(*standpoint, uint16) {}
+
+func stands(*attempt.Life) bool { return false }

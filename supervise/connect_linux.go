@@ -44,6 +44,9 @@ func (w *worker) connect() {
 			return
 		}
 	}
+	if w.sock.protocol == attempt.TCP {
+		w.s.endings.watch(w)
+	}
 	e.mu.Lock()
 	e.peer, e.local = nil, nil
 	e.mu.Unlock()

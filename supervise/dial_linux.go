@@ -34,19 +34,7 @@ func (s *Supervisor) Dial(ctx context.Context, pid int, to netip.AddrPort) (*os.
 
 // dial connects in this thread's network namespace.
 func dial(ctx context.Context, to netip.AddrPort) (*os.File, error) {
-	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
-	domain := unix.AF_INET
-	if to.Addr().Is6() {
-		domain = unix.AF_INET6
-	}
-	fd, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if err != nil {
-		return nil, fmt.Errorf("make a socket: %w", err)
-	}
-	o := ended(unix.Connect(fd, unixSockaddr(to)))
-	if o.Kind == attempt.InProgress {
-		o, err = awaitConnect(ctx, fd)
-	}
+	fd, o, err := connectSocket(ctx, to)
 	switch {
 	case err != nil:
 	case o.Kind == attempt.TimedOut && o.Errno == 0:
@@ -56,6 +44,24 @@ func dial(ctx context.Context, to netip.AddrPort) (*os.File, error) {
 	default:
 		return os.NewFile(uintptr(fd), to.String()), nil
 	}
-	_ = unix.Close(fd)
+	if fd >= 0 {
+		_ = unix.Close(fd)
+	}
 	return nil, err
+}
+
+// connectSocket makes a socket, which is the caller's to close, and connects it.
+func connectSocket(ctx context.Context, to netip.AddrPort) (fd int, o attempt.Outcome, err error) {
+	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
+	domain := unix.AF_INET
+	if to.Addr().Is6() {
+		domain = unix.AF_INET6
+	}
+	if fd, err = unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0); err != nil {
+		return -1, o, fmt.Errorf("make a socket: %w", err)
+	}
+	if o = ended(unix.Connect(fd, unixSockaddr(to))); o.Kind == attempt.InProgress {
+		o, err = awaitConnect(ctx, fd)
+	}
+	return fd, o, err
 }

@@ -29,6 +29,8 @@ type Options struct {
 
 	// OnStalled, if not nil, is called with a copy of the life when one of its connections has stalled. TCP connections are sampled then.
 	OnStalled func(*attempt.Life)
+	// Endings has lives tell what became of their TCP connections: Life.Ending.
+	Endings bool
 	// OnFull is called when a process has all the descriptors in use that it may have, limit of them, before its call is answered:
 	// its next socket(2) would fail, unseen. cookie is the last socket's.
 	OnFull func(p *attempt.Process, cookie uint64, limit int)

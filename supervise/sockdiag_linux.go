@@ -26,9 +26,20 @@ const diagnosedStates = 0xfff &^ (1<<tcpClose | 1<<tcpListen | 1)
 
 const tcpListen = 10
 
-// dumpTCP samples the TCP sockets of this thread's network namespace, and calls saw for each that is wanted; saw must not keep the sample. It needs no rights: it is what `ss -ti`
-// asks for.
+// dumpTCP samples the TCP sockets of this thread's network namespace, and calls saw for each that is wanted; saw must not keep the sample.
 func dumpTCP(family uint8, wanted func(cookie uint64) bool, saw func(cookie uint64, t *attempt.Traffic)) error {
+	var t attempt.Traffic
+	return dumpSockets(family, diagnosedStates, func(m diagMessage) {
+		if cookie := m.cookie(); wanted(cookie) {
+			t = trafficOf(m)
+			saw(cookie, &t)
+		}
+	})
+}
+
+// dumpSockets calls saw for each TCP socket of this thread's network namespace that is in one of the states; saw must not keep it. It needs
+// no rights: it is what `ss -ti` asks for.
+func dumpSockets(family uint8, states uint32, saw func(diagMessage)) error {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
 	if err != nil {
 		return fmt.Errorf("open sock_diag: %w", err)
@@ -43,12 +54,11 @@ func dumpTCP(family uint8, wanted func(cookie uint64) bool, saw func(cookie uint
 	request := append((*[unix.SizeofNlMsghdr]byte)(unsafe.Pointer(&h))[:], make([]byte, diagRequestLength)...)
 	body := request[unix.SizeofNlMsghdr:]
 	body[0], body[1], body[2] = family, unix.IPPROTO_TCP, 1<<(diagInfo-1)|1<<(diagMemory-1)
-	binary.NativeEndian.PutUint32(body[4:], diagnosedStates)
+	binary.NativeEndian.PutUint32(body[4:], states)
 	if err := unix.Sendto(fd, request, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return fmt.Errorf("ask sock_diag: %w", err)
 	}
 	b := make([]byte, 1<<15)
-	var t attempt.Traffic
 	for {
 		n, _, err := unix.Recvfrom(fd, b, 0)
 		if err != nil {
@@ -65,10 +75,7 @@ func dumpTCP(family uint8, wanted func(cookie uint64) bool, saw func(cookie uint
 			case m.Header.Type == unix.NLMSG_ERROR:
 				return fmt.Errorf("sock_diag: %w", errorOf(m.Data))
 			case len(m.Data) >= diagMessageLength:
-				if cookie := binary.NativeEndian.Uint64(m.Data[diagCookie:]); wanted(cookie) {
-					t = trafficOf(m.Data)
-					saw(cookie, &t)
-				}
+				saw(m.Data)
 			}
 		}
 	}

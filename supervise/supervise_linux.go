@@ -46,6 +46,7 @@ type Supervisor struct {
 	watch       watch
 	minder      minder
 	sampler     sampler
+	endings     endings
 	sinks       sinks
 	held        heldTable
 	overheard   overheard
@@ -119,6 +120,9 @@ func (s *Supervisor) watchOver(l *unotify.Listener, first []unotify.Notification
 	s.minder.start()
 	if s.sampler.s = s; s.opts.OnStalled != nil {
 		s.sampler.start()
+	}
+	if s.opts.Endings {
+		s.endings.s, s.endings.heard = s, make(chan struct{}, 1)
 	}
 	for _, n := range first {
 		s.startWorker(&n)
@@ -221,6 +225,7 @@ func (s *Supervisor) Close() {
 	s.stopWorkers()
 	s.sampler.end()
 	s.overheard.end()
+	s.endings.stop()
 	close(s.minder.stop)
 	<-s.minder.done
 	s.watch.stop()

@@ -40,6 +40,7 @@ func (f *runFlags) options(p *profile.Profile) supervise.Options {
 		Elide:   supervise.Elide{TCP: f.withoutBind, UDP: f.withoutUDPBind, KeepPort: f.keepPort},
 		Locals:  f.verbose || f.output == "json" || f.events != "",
 		Inject:  f.socketInjection,
+		Endings: true,
 	}
 }
 
@@ -165,6 +166,9 @@ func (r *running) run() int {
 	out := report.Run{Version: 1, Program: r.argv, ExitStatus: exit.Status}
 	if exit.Signal != 0 {
 		out.ExitStatus = 128 + exit.Signal
+	}
+	if out.ExitStatus != 0 {
+		s.AwaitEndings()
 	}
 	var lives []*attempt.Life
 	lives, out.LivesDropped = s.Lives()

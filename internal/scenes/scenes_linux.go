@@ -48,6 +48,8 @@ func All() []Scene {
 		hosts,
 		path,
 		stall,
+		closed,
+		certificates,
 		proxies,
 		proxied,
 		descriptors,

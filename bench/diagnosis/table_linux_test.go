@@ -49,16 +49,25 @@ func TestTable(t *testing.T) {
 	if *table == "" {
 		all = all[:1]
 	}
+	played := make([]*row, len(all)) // nil: left out, since the machine lacks what it takes
+	t.Run("scenes", func(t *testing.T) {
+		for i, s := range all {
+			t.Run(s.Name, func(t *testing.T) {
+				t.Parallel()
+				r := row{scene: s}
+				r.report(t, sallyport)
+				r.straced(t)
+				r.alone(t)
+				t.Logf("%s: %q", r.grade, r.reported)
+				played[i] = &r
+			})
+		}
+	})
 	var rows []row
-	for _, s := range all {
-		t.Run(s.Name, func(t *testing.T) {
-			r := row{scene: s}
-			r.report(t, sallyport)
-			r.straced(t)
-			r.alone(t)
-			t.Logf("%s: %q", r.grade, r.reported)
-			rows = append(rows, r)
-		})
+	for _, r := range played {
+		if r != nil {
+			rows = append(rows, *r)
+		}
 	}
 	if *table == "" {
 		if len(rows) == 1 && rows[0].grade != right {

@@ -1,43 +1,10 @@
 package profile
 
 import (
-	"fmt"
 	"net/netip"
-	"slices"
 
 	"github.com/sallyport/sallyport/attempt"
 )
-
-// RuleRef names a rule of a profile.
-type RuleRef struct {
-	Profile string // the profile's name
-	File    string // where it was read from; "" for one made by hand
-	Section string // "bind" or "egress"
-	Index   int    // counted from 1; 0 for the section's default
-	Line    int    // in File; 0 where it is not written there
-	Reason  string
-}
-
-// String is "openshift-v2-gear, bind rule 1 (line 12): the reason", or "openshift-v2-gear, bind default (line 9)".
-func (r *RuleRef) String() string {
-	s := r.Profile
-	if s == "" {
-		s = "unnamed profile"
-	}
-	s += ", " + r.Section
-	if r.Index > 0 {
-		s += fmt.Sprintf(" rule %d", r.Index)
-	} else {
-		s += " default"
-	}
-	if r.Line > 0 {
-		s += fmt.Sprintf(" (line %d)", r.Line)
-	}
-	if r.Reason != "" {
-		s += ": " + r.Reason
-	}
-	return s
-}
 
 // Decision is a verdict and what led to it.
 type Decision struct {
@@ -58,39 +25,81 @@ func (d Decision) Words() string {
 	return ""
 }
 
+// Decide decides about an attempt as a whole: the bind that its source asks for, where it does, and then the egress. It does not
+// allocate.
+func (p *Profile) Decide(a attempt.Attempt) Decision {
+	if a.Source.Kind != attempt.SourceNone {
+		if d := p.DecideBind(a.Protocol, bound(a)); d.Verdict.Denies() {
+			return d
+		}
+	}
+	return p.DecideEgress(a)
+}
+
+// bound is the address that an attempt's socket was bound to.
+func bound(a attempt.Attempt) netip.AddrPort {
+	switch {
+	case a.Source.Addr.IsValid():
+		return a.Source.Addr
+	case attempt.FamilyOf(a.Destination.Addr()) == attempt.IPv6:
+		return netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
+	}
+	return netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
+}
+
 // DecideBind decides what a bind to addr answers. It does not allocate.
 func (p *Profile) DecideBind(proto attempt.Protocol, addr netip.AddrPort) Decision {
 	c := p.load()
 	pt := point{dimProtocol: protocolKey(proto)}
 	known := dims(1<<dimProtocol | 1<<dimSource)
 	if addr.IsValid() {
-		pt[dimAddress], pt[dimPort] = addrKey(addr.Addr()), key{0, uint64(addr.Port())}
+		pt[dimAddress], pt[dimPort] = addrKey(addr.Addr()), portKey(proto, addr.Port())
 		known |= 1<<dimAddress | 1<<dimPort
 	}
 	return c.bind.decision(c.bindTable.first(&pt, known))
 }
 
 // DecideEgress decides what becomes of an attempt, by its protocol, source and destination. An attempt that names no
-// destination is met only by rules that ask for none. It does not allocate.
+// destination is met only by rules that ask for none. It does not allocate. The rule of an attempt that is allowed is that of the
+// first layer that has one for it; [Profile.Explain] tells of all.
 func (p *Profile) DecideEgress(a attempt.Attempt) Decision {
 	c := p.load()
-	pt := point{dimProtocol: protocolKey(a.Protocol)}
-	known := dims(1<<dimProtocol | 1<<dimSource)
-	if a.Destination.IsValid() {
-		pt[dimAddress] = addrKey(reached(a.Destination.Addr(), a.Source))
-		pt[dimPort] = key{0, uint64(a.Destination.Port())}
-		known |= 1<<dimAddress | 1<<dimPort
+	var pt point
+	known := pt.egress(&a)
+	var by *RuleRef
+	for _, l := range c.gates {
+		t := l.boundTable
+		if a.Source.Kind == attempt.SourceNone {
+			t = l.noneTable
+		}
+		rule := t.first(&pt, known)
+		switch {
+		case rule < 0 && (l.def.Kind == Allow || l.def.Kind == Abstain):
+		case rule < 0 || l.verdicts[rule].Kind != Allow:
+			return l.decision(rule)
+		case by == nil:
+			by = &l.refs[rule]
+		}
 	}
-	t := c.boundTable
+	return Decision{Rule: by, fallback: &c.layers[0].defRef}
+}
+
+// egress sets the point where an attempt is looked up, and returns the dimensions that it has.
+func (pt *point) egress(a *attempt.Attempt) dims {
+	pt[dimProtocol] = protocolKey(a.Protocol)
 	switch {
 	case a.Source.Kind == attempt.SourceNone:
-		t = c.noneTable
 	case a.Source.Addr.IsValid():
 		pt[dimSource] = addrKey(a.Source.Addr.Addr())
 	default:
 		pt[dimSource] = addrKey(netip.IPv4Unspecified())
 	}
-	return c.egress.decision(t.first(&pt, known))
+	if !a.Destination.IsValid() {
+		return 1<<dimProtocol | 1<<dimSource
+	}
+	pt[dimAddress] = addrKey(reached(a.Destination.Addr(), a.Source))
+	pt[dimPort] = portKey(a.Protocol, a.Destination.Port())
+	return 1<<dimCount - 1
 }
 
 // reached is the address that the kernel takes an attempt to. The wildcard address is no destination: IPv4 puts the
@@ -111,75 +120,4 @@ func reached(dst netip.Addr, src attempt.Source) netip.Addr {
 		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
 	return netip.IPv6Loopback()
-}
-
-// compiled is a profile made ready for decisions.
-type compiled struct {
-	bind, egress section
-	bindTable    *table
-	noneTable    *table // egress of sockets that were not bound
-	boundTable   *table // egress of sockets that were
-}
-
-type section struct {
-	verdicts []Verdict
-	refs     []RuleRef
-	def      Verdict
-	defRef   RuleRef
-}
-
-func (s *section) decision(rule int32) Decision {
-	if rule < 0 {
-		return Decision{Verdict: s.def, fallback: &s.defRef}
-	}
-	return Decision{Verdict: s.verdicts[rule], Rule: &s.refs[rule], fallback: &s.defRef}
-}
-
-func (s *section) add(v Verdict, line int, reason string) {
-	ref := s.defRef
-	ref.Index, ref.Line, ref.Reason = len(s.refs)+1, line, reason
-	s.verdicts, s.refs = append(s.verdicts, v), append(s.refs, ref)
-}
-
-func (p *Profile) load() *compiled {
-	if c := p.compiled.Load(); c != nil {
-		return c
-	}
-	p.compiled.CompareAndSwap(nil, p.compile())
-	return p.compiled.Load()
-}
-
-func (p *Profile) compile() *compiled {
-	c := &compiled{
-		bind: section{def: p.Bind.Default, defRef: RuleRef{
-			Profile: p.Name, File: p.File, Section: "bind", Line: p.Bind.Line,
-		}},
-		egress: section{def: p.Egress.Default, defRef: RuleRef{
-			Profile: p.Name, File: p.File, Section: "egress", Line: p.Egress.Line,
-		}},
-	}
-	var bind, none, bound []condition
-	for i, r := range p.Bind.Rules {
-		c.bind.add(r.Verdict, r.Line, r.Reason)
-		cond := condition{index: int32(i)}
-		cond.sets[dimAddress] = blockSet(r.Addresses)
-		cond.sets[dimPort] = portSet(r.Ports)
-		cond.sets[dimProtocol] = protocolSet(r.Protocols)
-		bind = append(bind, cond)
-	}
-	for i, r := range p.Egress.Rules {
-		c.egress.add(r.Verdict, r.Line, r.Reason)
-		cond := condition{index: int32(i)}
-		cond.sets[dimAddress] = blockSet(r.Destinations)
-		cond.sets[dimPort] = portSet(r.Ports)
-		cond.sets[dimProtocol] = protocolSet(r.Protocols)
-		if r.Sources == nil || slices.ContainsFunc(r.Sources, func(b Block) bool { return b.Word == None }) {
-			none = append(none, cond)
-		}
-		if cond.sets[dimSource] = blockSet(r.Sources); r.Sources == nil || len(cond.sets[dimSource]) > 0 {
-			bound = append(bound, cond)
-		}
-	}
-	c.bindTable, c.noneTable, c.boundTable = newTable(bind), newTable(none), newTable(bound)
-	return c
 }

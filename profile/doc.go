@@ -9,5 +9,8 @@
 // whatever is read is written back ([Profile.Encode]) as an equal profile; a decision allocates nothing and names the rule or the
 // default that made it; a v4-mapped IPv6 address is the IPv4 address that it is on the wire.
 //
+// [Profile.Explain] tells what each layer of a profile says of an attempt. [Profile.Flows] is all that a profile allows, and [Diff]
+// all that one allows and another denies, as exact sets of flows (package flowset).
+//
 // What it leaves to others: making a verdict come true, and resolving names. It opens no socket.
 package profile

@@ -45,16 +45,19 @@ func (p *Profile) MarshalYAML() (any, error) {
 		add(spec, "bind", bind)
 	}
 	if p.Egress.Default.Kind != Allow || len(p.Egress.Rules) > 0 {
-		egress := mapping("default", p.Egress.Default.node())
-		addTimeout(egress, p.Egress.Default)
-		rules := list(0)
-		for i := range p.Egress.Rules {
-			rules.Content = append(rules.Content, p.Egress.Rules[i].node())
-		}
-		if len(rules.Content) > 0 {
-			add(egress, "rules", rules)
-		}
+		egress := mapping()
+		addRules(egress, p.Egress.Default, p.Egress.Rules)
 		add(spec, "egress", egress)
+	}
+	if len(p.Layers) > 0 {
+		layers := list(0)
+		for _, l := range p.Layers {
+			n := mapping("name", text(l.Name))
+			addOrigin(n, l.From)
+			addRules(n, l.Default, l.Rules)
+			layers.Content = append(layers.Content, n)
+		}
+		add(spec, "layers", layers)
 	}
 	return mapping("apiVersion", text(apiVersion), "kind", text(kind), "metadata", meta, "spec", spec), nil
 }
@@ -104,6 +107,38 @@ func (r *BindRule) node() *yaml.Node {
 	return n
 }
 
+// addRules adds a default and the rules before it.
+func addRules(n *yaml.Node, def Verdict, rules []EgressRule) {
+	add(n, "default", def.node())
+	addTimeout(n, def)
+	if len(rules) == 0 {
+		return
+	}
+	l := list(0)
+	for i := range rules {
+		l.Content = append(l.Content, rules[i].node())
+	}
+	add(n, "rules", l)
+}
+
+func addOrigin(n *yaml.Node, o Origin) {
+	if o == (Origin{}) {
+		return
+	}
+	from := mapping()
+	from.Style = yaml.FlowStyle
+	if o.Object != "" {
+		add(from, "object", text(o.Object))
+	}
+	if o.File != "" {
+		add(from, "file", text(o.File))
+	}
+	if o.Line != 0 {
+		add(from, "line", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: strconv.Itoa(o.Line)})
+	}
+	add(n, "from", from)
+}
+
 func (r *EgressRule) node() *yaml.Node {
 	n := mapping()
 	addBlocks(n, "sources", r.Sources)
@@ -115,6 +150,7 @@ func (r *EgressRule) node() *yaml.Node {
 	if r.Reason != "" {
 		add(n, "reason", text(r.Reason))
 	}
+	addOrigin(n, r.From)
 	return n
 }
 

@@ -40,8 +40,8 @@ func (r *reader) profile(n *yaml.Node) *Profile {
 	if m := r.required(n, at, "metadata", "", "want metadata: with the name of the profile"); m != nil {
 		r.metadata(m, p)
 	}
-	if s := r.required(n, at, "spec", "", "want spec: with facts, bind or egress"); s != nil {
-		spec, _ := r.fields(s, "spec", "facts", "bind", "egress")
+	if s := r.required(n, at, "spec", "", "want spec: with facts, bind, egress or layers"); s != nil {
+		spec, _ := r.fields(s, "spec", "facts", "bind", "egress", "layers")
 		if f := spec["facts"]; f != nil {
 			r.facts(f, p)
 		}
@@ -50,6 +50,9 @@ func (r *reader) profile(n *yaml.Node) *Profile {
 		}
 		if e := spec["egress"]; e != nil {
 			r.egress(e, p)
+		}
+		if l := spec["layers"]; l != nil {
+			r.layers(l, p)
 		}
 	}
 	return p

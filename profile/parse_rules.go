@@ -16,6 +16,7 @@ var verdictWords = map[string]VerdictKind{"allow": Allow, "refuse": Refuse, "unr
 const (
 	wantBindVerdict   = "want allow or {errno: NAME}"
 	wantEgressVerdict = "want allow, refuse, unreachable, drop or {errno: NAME}"
+	wantLayerDefault  = "want abstain, allow, refuse, unreachable, drop or {errno: NAME}"
 )
 
 func (r *reader) bind(n *yaml.Node, p *Profile) {
@@ -49,11 +50,16 @@ func (r *reader) egress(n *yaml.Node, p *Profile) {
 		p.Egress.Default, p.Egress.Line = r.verdict(v, "egress default", wantEgressVerdict), v.Line
 	}
 	r.timeout(at["timeout"], "egress default", "default", &p.Egress.Default)
-	for i, item := range r.rules(at["rules"], "egress rules") {
-		where := fmt.Sprintf("egress rule %d", i+1)
+	p.Egress.Rules = r.egressRules(at["rules"], "egress")
+}
+
+// egressRules is the rules of the section or layer named in.
+func (r *reader) egressRules(n *yaml.Node, in string) (rules []EgressRule) {
+	for i, item := range r.rules(n, in+" rules") {
+		where := fmt.Sprintf("%s rule %d", in, i+1)
 		rule := EgressRule{Line: item.Line}
 		f, _ := r.fields(item, where,
-			"sources", "destinations", "ports", "protocols", "verdict", "timeout", "reason")
+			"sources", "destinations", "ports", "protocols", "verdict", "timeout", "reason", "from")
 		if f == nil {
 			continue
 		}
@@ -68,8 +74,10 @@ func (r *reader) egress(n *yaml.Node, p *Profile) {
 		if v := f["reason"]; v != nil {
 			rule.Reason = r.line(v, where+": reason")
 		}
-		p.Egress.Rules = append(p.Egress.Rules, rule)
+		rule.From = r.origin(f["from"], where)
+		rules = append(rules, rule)
 	}
+	return rules
 }
 
 func (r *reader) rules(n *yaml.Node, where string) []*yaml.Node {
@@ -96,10 +104,15 @@ func (r *reader) verdict(n *yaml.Node, where, want string) Verdict {
 		return Verdict{}
 	}
 	k, known := verdictWords[s]
+	if s == "abstain" && want == wantLayerDefault {
+		return Verdict{Kind: Abstain}
+	}
 	_, isErrno := attempt.ErrnoNamed(strings.ToUpper(s))
 	switch {
 	case isErrno:
 		r.problemf(n, where, "unknown verdict %q: want {errno: %s}", s, strings.ToUpper(s))
+	case s == "abstain":
+		r.problemf(n, where, "verdict abstain is only for the default of a layer: %s", want)
 	case !known:
 		r.problemf(n, where, "unknown verdict %q: %s", s, want)
 	case want == wantBindVerdict && k != Allow:

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -104,7 +105,17 @@ spec:
       timeout: 1500ms
     - {verdict: refuse}
     - {verdict: unreachable}
-    - {verdict: allow}
+    - {verdict: allow, from: {object: "EgressFirewall shop/default"}}
+  layers:
+  - name: tiers
+    from: {object: "NetworkPolicy shop/db", file: "policies: all.yaml", line: 12}
+    rules:
+    - {destinations: [10.0.0.0/8], verdict: allow, from: {file: a.yaml, line: 1}}
+    - {verdict: drop, timeout: 2s}
+  - {name: quiet, default: abstain}
+  - {name: open, default: allow, from: {file: b.yaml}}
+  - {name: closed, default: drop, timeout: 3s}
+  - {name: firewall, default: {errno: EPERM}}
 `
 
 func TestRoundTrip(t *testing.T) {
@@ -151,8 +162,17 @@ func fields(p *profile.Profile) map[string]any {
 		r.Line = 0
 		egress.Rules = append(egress.Rules, r)
 	}
+	layers := []profile.Layer{}
+	for _, l := range p.Layers {
+		l.Line = 0
+		l.Rules = slices.Clone(l.Rules)
+		for i := range l.Rules {
+			l.Rules[i].Line = 0
+		}
+		layers = append(layers, l)
+	}
 	return map[string]any{
-		"name": p.Name, "description": p.Description, "bind": bind, "egress": egress,
+		"layers": layers, "name": p.Name, "description": p.Description, "bind": bind, "egress": egress,
 		"addresses": fmt.Sprint(p.Facts.Addresses), "environment": fmt.Sprintf("%q", p.Facts.Environment),
 	}
 }

@@ -2,7 +2,9 @@ package profile
 
 import (
 	"bytes"
+	"fmt"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 
 	"github.com/sallyport/sallyport/attempt"
@@ -19,6 +21,7 @@ type Profile struct {
 	Facts       Facts
 	Bind        Bind
 	Egress      Egress
+	Layers      []Layer // come after Egress, in their order
 
 	compiled atomic.Pointer[compiled]
 }
@@ -53,6 +56,39 @@ type Egress struct {
 	Line    int // of the default, in File; 0 where it is not written there
 }
 
+// Layer is one more list of egress rules, as a kind of policy object makes them. Every layer, and Egress, must let an attempt pass:
+// the first that denies it decides. One that has no rule for an attempt goes by its default, which is
+// allow, a denial, or Abstain: that it has nothing to say.
+type Layer struct {
+	Name    string // as Profile.Name; not "bind" or "egress"
+	From    Origin
+	Default Verdict
+	Rules   []EgressRule
+	Line    int // in File; 0 for one made by hand
+}
+
+// Origin is what a layer or a rule was made of. The zero value is "by itself".
+type Origin struct {
+	Object string // one line for people: "NetworkPolicy shop/db"
+	File   string
+	Line   int // in File, from 1; 0 where only the file is known
+}
+
+// String is "NetworkPolicy shop/db (policies.yaml:12)", what there is of it, or "".
+func (o Origin) String() string {
+	at := o.File
+	if o.Line > 0 {
+		at += fmt.Sprintf(":%d", o.Line)
+	}
+	switch {
+	case at == "":
+		return o.Object
+	case o.Object == "":
+		return at
+	}
+	return o.Object + " (" + at + ")"
+}
+
 // EgressRule is one rule about egress. It matches when all of Sources, Destinations, Ports and Protocols do.
 type EgressRule struct {
 	Sources      []Block            // what the program asked to send from; nil: anything, also nothing
@@ -61,25 +97,20 @@ type EgressRule struct {
 	Protocols    []attempt.Protocol // nil: every protocol
 	Verdict      Verdict
 	Reason       string // one line for people
-	Line         int    // in File; 0 for a rule made by hand
+	From         Origin
+	Line         int // in File; 0 for a rule made by hand
 }
 
 // Denies reports whether any rule or default denies anything.
 func (p *Profile) Denies() bool {
-	if p.Bind.Default.Kind != Allow || p.Egress.Default.Kind != Allow {
+	if p.Bind.Default.Denies() || slices.ContainsFunc(p.Bind.Rules, func(r BindRule) bool { return r.Verdict.Denies() }) {
 		return true
 	}
-	for i := range p.Bind.Rules {
-		if p.Bind.Rules[i].Verdict.Kind != Allow {
-			return true
-		}
+	denies := func(def Verdict, rules []EgressRule) bool {
+		return def.Denies() || slices.ContainsFunc(rules, func(r EgressRule) bool { return r.Verdict.Denies() })
 	}
-	for i := range p.Egress.Rules {
-		if p.Egress.Rules[i].Verdict.Kind != Allow {
-			return true
-		}
-	}
-	return false
+	return denies(p.Egress.Default, p.Egress.Rules) ||
+		slices.ContainsFunc(p.Layers, func(l Layer) bool { return denies(l.Default, l.Rules) })
 }
 
 // Equal reports whether two profiles say the same, whatever the files and lines that they came from.

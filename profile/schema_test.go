@@ -44,7 +44,7 @@ func TestSchema(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"addresses", "destinations", "environment", "except", "missing-fields", "name-number", "names", "no-header",
+		"addresses", "destinations", "environment", "except", "layers", "missing-fields", "name-number", "names", "no-header",
 		"no-values", "other-kind", "ports", "protocols", "reasons", "timeouts", "verdicts", "wrong-shapes",
 		"wrong-shapes-in-rules",
 	} {

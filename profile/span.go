@@ -202,6 +202,19 @@ func protocolKey(p attempt.Protocol) key {
 	return key{0, uint64(p)}
 }
 
+// noPort is the port of what has none. Rules that ask for ports ask for less, so it meets none of them.
+var noPort = key{0, 1 << 16}
+
+// portKey leaves out what stands in the place of the port in addresses of protocols that have none. A protocol that is not
+// known (0) is taken at its word.
+func portKey(p attempt.Protocol, port uint16) key {
+	switch p {
+	case attempt.TCP, attempt.MPTCP, attempt.UDP, attempt.SCTP, 0:
+		return key{0, uint64(port)}
+	}
+	return noPort
+}
+
 // unmapPrefix is the IPv4 form of a prefix of v4-mapped addresses, and any other prefix as it is.
 func unmapPrefix(p netip.Prefix) netip.Prefix {
 	if p.Addr().Is4In6() && p.Bits() >= 96 {

@@ -46,7 +46,7 @@ func naive(p *Profile, a attempt.Attempt) int {
 		if r.Ports != nil {
 			hit := false
 			for _, q := range r.Ports {
-				hit = hit || q.First <= a.Destination.Port() && a.Destination.Port() <= q.Last
+				hit = hit || a.Protocol != attempt.ICMP && q.First <= a.Destination.Port() && a.Destination.Port() <= q.Last
 			}
 			ok = ok && hit
 		}
@@ -240,12 +240,15 @@ func TestDecisionsDoNotAllocate(t *testing.T) {
 	a := attempt.Attempt{Protocol: attempt.TCP, Source: source, Destination: netip.MustParseAddrPort("192.0.2.1:80")}
 	b := attempt.Attempt{Protocol: attempt.UDP, Destination: netip.MustParseAddrPort("[fe80::1%eth0]:80")}
 	large := many(shapes()["mixed"])
+	layers := inLayers(large)
 	for name, f := range map[string]func(){
 		"bind":             func() { gear.DecideBind(attempt.TCP, netip.MustParseAddrPort("0.0.0.0:0")) },
 		"bind of none":     func() { gear.DecideBind(attempt.TCP, netip.AddrPort{}) },
 		"egress":           func() { gear.DecideEgress(a) },
 		"egress with zone": func() { gear.DecideEgress(b) },
 		"10,000 rules":     func() { large.DecideEgress(a) },
+		"layers":           func() { layers.DecideEgress(a) },
+		"as a whole":       func() { gear.Decide(a) },
 	} {
 		f() // the first decision of a profile made by hand compiles it
 		if n := testing.AllocsPerRun(100, f); n != 0 {
@@ -271,6 +274,11 @@ func BenchmarkDecideEgress(b *testing.B) {
 	for _, name := range []string{"destinations", "destinations and ports", "ports", "mixed", "one linear leaf"} {
 		b.Run(fmt.Sprintf("10,000 rules, %s", name), func(b *testing.B) {
 			benchmarkEgress(b, many(shapes()[name]))
+		})
+	}
+	for _, name := range []string{"destinations", "destinations and ports", "ports", "mixed"} {
+		b.Run(fmt.Sprintf("10,000 rules in 4 layers, %s", name), func(b *testing.B) {
+			benchmarkEgress(b, inLayers(many(shapes()[name])))
 		})
 	}
 }
@@ -305,4 +313,15 @@ func BenchmarkCompile(b *testing.B) {
 			}
 		})
 	}
+}
+
+// inLayers spreads the rules of a profile over egress and three layers, as a cluster with several kinds of policy has them.
+func inLayers(p *Profile) *Profile {
+	rules := p.Egress.Rules
+	n := len(rules) / 4
+	q := &Profile{Name: "layered", Egress: Egress{Rules: rules[:n]}}
+	for i := 1; i < 4; i++ {
+		q.Layers = append(q.Layers, Layer{Name: fmt.Sprint("l", i), Default: Verdict{Kind: Abstain}, Rules: rules[i*n : (i+1)*n]})
+	}
+	return q
 }

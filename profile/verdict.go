@@ -16,6 +16,7 @@ const (
 	Refuse                  // a TCP RST or an ICMP port unreachable comes back: ECONNREFUSED
 	Unreachable             // an ICMP host unreachable comes back: EHOSTUNREACH
 	Drop                    // silence: a connect ends in ETIMEDOUT
+	Abstain                 // only a layer's default, and what such a layer says: no decision has it
 )
 
 // Verdict is what becomes of a bind or of an attempt. The zero value is allow.
@@ -25,7 +26,10 @@ type Verdict struct {
 	Timeout time.Duration // for Drop: how long a connect takes to fail; 0: the kernel's own SYN retries
 }
 
-// String is "allow", "EACCES", "refuse", "unreachable", "drop", or "drop, timed out after 2s".
+// Denies reports whether the attempt, or the bind, does not come about.
+func (v Verdict) Denies() bool { return v.Kind != Allow && v.Kind != Abstain }
+
+// String is "allow", "EACCES", "refuse", "unreachable", "drop", "drop, timed out after 2s", or "abstain".
 func (v Verdict) String() string {
 	switch v.Kind {
 	case Allow:
@@ -41,6 +45,8 @@ func (v Verdict) String() string {
 			return "drop, timed out after " + v.Timeout.String()
 		}
 		return "drop"
+	case Abstain:
+		return "abstain"
 	}
 	return "unknown verdict"
 }

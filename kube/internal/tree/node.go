@@ -134,9 +134,9 @@ func digits(s string) int {
 // IsNull reports whether the node is null, which the API takes for an absent field.
 func (n *Node) IsNull() bool { return n.Kind == Scalar && n.Type() == Null }
 
-// Get is the value of a key, nil where the node has none.
+// Get is the value of a key, nil where the node has none or is nil.
 func (n *Node) Get(key string) *Node {
-	if n.Kind != Mapping {
+	if n == nil || n.Kind != Mapping {
 		return nil
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -183,3 +183,6 @@ func (n *Node) Describe() string {
 	}
 	return "the text " + strconv.Quote(text)
 }
+
+// IsDecimal reports whether a text is only digits.
+func IsDecimal(s string) bool { return s != "" && digits(s) == len(s) }

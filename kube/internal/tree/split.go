@@ -67,3 +67,20 @@ func marker(text string, from int) int {
 		i += n + 1
 	}
 }
+
+// TextLine is a line of the stream that is in the piece, "" for others.
+func (p Piece) TextLine(line int) string {
+	text := p.text
+	for range line - p.line {
+		_, rest, ok := strings.Cut(text, "\n")
+		if !ok {
+			return ""
+		}
+		text = rest
+	}
+	if line < p.line {
+		return ""
+	}
+	first, _, _ := strings.Cut(text, "\n")
+	return first
+}

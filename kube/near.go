@@ -7,7 +7,7 @@ import (
 
 // wantOneOf is what to want of a misspelt word: the one that was probably meant, or all.
 func wantOneOf(s string, words []string) string {
-	best, distance := "", 3
+	best, distance := "", min(3, 1+len(s)/3) // of short words most are near
 	for _, w := range words {
 		if d := edits(strings.ToLower(s), strings.ToLower(w)); d < distance {
 			best, distance = w, d

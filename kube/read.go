@@ -74,6 +74,7 @@ func (rd Reader) Read(sources ...Source) (*Cluster, []Problem) {
 	all.empty(units)
 	all.duplicates()
 	all.nameNamespaces()
+	all.gather()
 	slices.SortStableFunc(all.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(order[a.File], order[b.File]), cmp.Compare(a.Line, b.Line))
 	})
@@ -176,6 +177,24 @@ func (p *part) empty(units []unit) {
 		if !holds[u.file.name] {
 			holds[u.file.name] = true
 			p.problems = append(p.problems, Problem{Pos: Pos{File: u.file.name}, Severity: Warning, What: "holds no object"})
+		}
+	}
+}
+
+// gather makes one warning of those for objects of one kind in one file that is not known.
+func (p *part) gather() {
+	count := map[Problem]int{}
+	key := func(q Problem) Problem { return Problem{Pos: Pos{File: q.File}, What: q.What} }
+	p.problems = slices.DeleteFunc(p.problems, func(q Problem) bool {
+		if q.Severity != Warning || !strings.HasPrefix(q.What, unknownKind) {
+			return false
+		}
+		count[key(q)]++
+		return count[key(q)] > 1
+	})
+	for i := range p.problems {
+		if n := count[key(p.problems[i])]; n > 1 {
+			p.problems[i].What += fmt.Sprintf(" (%d objects in this file)", n)
 		}
 	}
 }

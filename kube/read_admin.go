@@ -317,7 +317,9 @@ func (r *reader) adminPort(n *tree.Node) AdminPort {
 			p.Name, _ = r.portName(v)
 		default:
 			fields--
+			r.pop()
 			r.warnf(k, "unknown field %q: %s", k.Value, wantOneOf(k.Value, []string{"portNumber", "portRange", "namedPort"}))
+			continue
 		}
 		r.pop()
 	}
@@ -379,7 +381,9 @@ func (r *reader) protocolMatch(n *tree.Node) AdminPort {
 			p.Name, _ = r.portName(v)
 		default:
 			fields--
+			r.pop()
 			r.warnf(k, "unknown field %q: %s", k.Value, wantOneOf(k.Value, []string{"tcp", "udp", "sctp", "destinationNamedPort"}))
+			continue
 		}
 		r.pop()
 	}

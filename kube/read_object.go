@@ -107,7 +107,7 @@ func (r *reader) one(n *tree.Node, version, name string) {
 	} else {
 		other := &m
 		r.out.cluster.Others = append(r.out.cluster.Others, other)
-		r.unknownKind(other, group)
+		r.otherKind(other, group)
 	}
 	if r.count > maxProblems {
 		r.out.problems = append(r.out.problems, Problem{m.Pos, Warning, m.String(), fmt.Sprintf("%d more problems", r.count-maxProblems)})
@@ -129,17 +129,20 @@ func (r *reader) one(n *tree.Node, version, name string) {
 	r.meta, r.lenient = nil, false
 }
 
-func (r *reader) unknownKind(m *Meta, group string) {
+// unknownKind begins the warning for a kind that is not read.
+const unknownKind = "kind "
+
+func (r *reader) otherKind(m *Meta, group string) {
 	switch {
 	case group == "template.openshift.io" && m.Kind == "Template", group == "" && m.Kind == "Template":
 		r.out.unread(Problem{m.Pos, Error, m.String(), "is a template: its objects are not read before it is processed (oc process)"})
 	case bystander(group, m.Kind):
 	case decides(group, m.Kind):
-		p := Problem{m.Pos, Warning, m.String(), "kind " + m.Kind + " of " + m.APIVersion + " is not read: it may deny or allow what is decided without it"}
+		p := Problem{m.Pos, Warning, m.String(), unknownKind + m.Kind + " of " + m.APIVersion + " is not read: it may deny or allow what is decided without it"}
 		r.out.problems = append(r.out.problems, p)
 		r.out.cluster.Unread = append(r.out.cluster.Unread, p)
 	default:
-		r.out.problems = append(r.out.problems, Problem{m.Pos, Warning, m.String(), "kind " + m.Kind + " of " + m.APIVersion + " is not known here, and not read"})
+		r.out.problems = append(r.out.problems, Problem{m.Pos, Warning, m.String(), unknownKind + m.Kind + " of " + m.APIVersion + " is not known here, and not read"})
 	}
 }
 
@@ -317,13 +320,14 @@ func statusCounts(kind string) bool {
 }
 
 func sum(h *maphash.Hash, n *tree.Node) {
-	kind := byte(n.Kind) << 1
-	if n.Text {
-		kind++
-	}
-	h.WriteByte(kind)
+	h.WriteByte(byte(n.Kind)<<4 | byte(n.Type()))
 	h.WriteString(n.Value)
 	for i := range n.Content {
+		if n.Kind == tree.Mapping && i%2 == 0 {
+			h.WriteString(n.Content[i].Value)
+			h.WriteByte(0xff)
+			continue
+		}
 		sum(h, &n.Content[i])
 	}
 	h.WriteByte(0xff)

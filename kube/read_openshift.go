@@ -88,7 +88,11 @@ func (r *reader) firewallDestination(n *tree.Node, rule *EgressFirewallRule, ovn
 			rule.NodeSelector = r.selectorField(k, v)
 		default:
 			count--
-			r.unknown(k, "cidrSelector", "dnsName", "nodeSelector")
+			known := []string{"cidrSelector", "dnsName", "nodeSelector"}
+			if !ovn {
+				known = known[:2]
+			}
+			r.unknown(k, known...)
 		}
 	}
 	return count

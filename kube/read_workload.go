@@ -107,6 +107,7 @@ func (r *reader) ownSelector(spec *tree.Node, w *Workload) {
 		return
 	}
 	s := LabelSelector{Pos: r.pos(n)}
+	errors := len(w.Errors)
 	r.push("selector", 0)
 	defer r.pop()
 	if w.Kind == "ReplicationController" || w.Kind == "DeploymentConfig" {
@@ -114,7 +115,7 @@ func (r *reader) ownSelector(spec *tree.Node, w *Workload) {
 	} else {
 		s = r.selector(n)
 	}
-	if !w.Broken() && !s.Matches(w.Pod.Labels) {
+	if len(w.Errors) == errors && !s.Matches(w.Pod.Labels) {
 		r.warnf(n, "%s does not select the pods of its own template, so the API server does not take it", s.String())
 	}
 }

@@ -105,7 +105,7 @@ func (r *reader) addresses(n *tree.Node) []netip.Addr {
 
 func addressHint(s string) string {
 	for part := range strings.SplitSeq(s, ".") {
-		if len(part) > 1 && part[0] == '0' {
+		if len(part) > 1 && part[0] == '0' && tree.IsDecimal(part[1:2]) {
 			return ": a leading zero is octal to some programs and decimal to others"
 		}
 	}

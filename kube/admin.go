@@ -56,7 +56,7 @@ type AdminRule struct {
 	Name   string // "" for none
 	Action Action
 	Peers  []AdminPeer // from or to: at least one
-	Ports  []AdminPort // nil: every port of every protocol
+	Ports  []AdminPort // nil or empty: every port of every protocol
 }
 
 // AdminPeer has exactly one of its fields. One that has none is of a newer version of the API, and fails closed: in a rule that

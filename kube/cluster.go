@@ -80,6 +80,9 @@ func (m *Meta) Broken() bool { return len(m.Errors) > 0 }
 
 // String is "NetworkPolicy shop/web", or "Node worker-1".
 func (m *Meta) String() string {
+	if m.Name == "" {
+		return m.Kind
+	}
 	if m.Namespace == "" {
 		return m.Kind + " " + m.Name
 	}

@@ -1,0 +1,263 @@
+package kube
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/sallyport/sallyport/profile/flowset"
+)
+
+// Origin is where a connection comes from: a workload of the cluster, or an address outside.
+type Origin struct {
+	Workload *Workload
+	Addr     netip.Addr // where Workload is nil
+}
+
+// Destination is what a connection is made to: exactly one of its fields.
+type Destination struct {
+	Workload *Workload
+	Service  *Service
+	Addr     netip.Addr
+	Prefix   netip.Prefix
+	Name     string // a DNS name
+}
+
+// Decide answers whether a connection may be made. Connections within the cluster need egress of the source and ingress of the
+// destination.
+func (e *Evaluator) Decide(from Origin, to Destination, protocol Protocol, port uint16) Decision {
+	q := question{e: e, protocol: protocol, port: port}
+	d, ok := q.source(from)
+	if ok {
+		d = q.destination(to)
+	}
+	if len(e.cluster.Unread) > 0 && d.Verdict != Undecidable {
+		p := e.cluster.Unread[0]
+		d.Verdict = Undecidable
+		d.Reasons = append(d.Reasons, Reason{Pos: p.Pos, Words: "could not be read, and may be a policy: " + p.What})
+	}
+	return d
+}
+
+// question is one call of [Evaluator.Decide].
+type question struct {
+	e        *Evaluator
+	from     end
+	protocol Protocol
+	port     uint16
+}
+
+// source finds the source: without it there is nothing to ask, and the decision says why.
+func (q *question) source(from Origin) (Decision, bool) {
+	if from.Workload == nil {
+		q.from = q.e.endAt(from.Addr)
+		return Decision{}, true
+	}
+	p := q.e.byObject[from.Workload]
+	if p == nil {
+		return undecided(Reason{Words: from.Workload.String() + " is not of this cluster"}), false
+	}
+	if p.Broken() {
+		at := p.Errors[0]
+		return undecided(Reason{Pos: at.Pos, Field: p.String(), Words: at.What}), false
+	}
+	q.from = podEnd(p)
+	return Decision{}, true
+}
+
+func undecided(reasons ...Reason) Decision {
+	return Decision{Verdict: Undecidable, Reasons: reasons}
+}
+
+func podEnd(p *pod) end { return end{pod: p, addrs: p.addrs} }
+
+// endAt is what has an address: a pod, a node, or something outside of the cluster.
+func (e *Evaluator) endAt(a netip.Addr) end {
+	a = a.Unmap().WithZone("")
+	x := end{addrs: flowset.AddrOf(a)}
+	if p := e.byAddr[a]; p != nil {
+		x.pod = p
+	} else {
+		x.node = e.nodes[a]
+	}
+	return x
+}
+
+func (q *question) destination(to Destination) Decision {
+	switch {
+	case to.Workload != nil:
+		p := q.e.byObject[to.Workload]
+		if p == nil {
+			return undecided(Reason{Words: to.Workload.String() + " is not of this cluster"})
+		}
+		return q.pod(p)
+	case to.Service != nil:
+		return q.service(to.Service)
+	case to.Name != "":
+		return q.name(to.Name)
+	case to.Prefix.IsValid() && !to.Prefix.IsSingleIP():
+		return q.prefix(to.Prefix.Masked())
+	case to.Prefix.IsValid():
+		return q.addr(to.Prefix.Addr())
+	}
+	return q.addr(to.Addr)
+}
+
+// pod decides for a pod, by each family that both ends have.
+func (q *question) pod(p *pod) Decision {
+	if p.Broken() {
+		at := p.Errors[0]
+		return undecided(Reason{Pos: at.Pos, Field: p.String(), Words: at.What})
+	}
+	if p.Ended() {
+		return Decision{Verdict: Denied, Notes: []string{p.String() + " has ended: it has no address any more"}}
+	}
+	to := podEnd(p)
+	d := q.families(to)
+	if q.from.pod == p && !p.IsPod() && d.Verdict == Denied && p.Replicas != 1 {
+		d = Decision{Verdict: Partly, Chain: d.Chain, Parts: []DecisionPart{
+			{To: "the same pod", Workload: p.Workload, Decision: Decision{Verdict: Allowed, Notes: []string{"a pod always reaches itself"}}},
+			{To: "other pods of " + p.String(), Workload: p.Workload, Decision: d},
+		}}
+	}
+	return d
+}
+
+// families decides for each family of addresses apart, where the pods have both.
+func (q *question) families(to end) Decision {
+	four, six := flowset.AllIPv4(), flowset.AllIPv6()
+	split := func(x end, by flowset.Addrs) end {
+		x.addrs = x.addrs.Intersect(by)
+		return x
+	}
+	var parts []DecisionPart
+	for _, by := range []flowset.Addrs{four, six} {
+		f, t := split(q.from, by), split(to, by)
+		if f.addrs.IsEmpty() || t.addrs.IsEmpty() {
+			continue
+		}
+		name := "over IPv4"
+		if by.Equal(six) {
+			name = "over IPv6"
+		}
+		parts = append(parts, DecisionPart{To: name, Decision: q.flow(flow{from: f, to: t})})
+	}
+	if len(parts) == 0 {
+		return Decision{Verdict: Denied, Notes: []string{"the two have no address family in common"}}
+	}
+	return join(parts)
+}
+
+// join is the decision for a destination of several parts.
+func join(parts []DecisionPart) Decision {
+	d := parts[0].Decision
+	same := true
+	for i := range parts[1:] {
+		p := &parts[i+1]
+		same = same && p.Verdict == d.Verdict && slices.Equal(p.Chain, d.Chain)
+	}
+	if same {
+		return d
+	}
+	d = Decision{Verdict: parts[0].Verdict, Parts: parts}
+	for i := range parts {
+		if parts[i].Verdict != d.Verdict {
+			d.Verdict = Partly
+		}
+	}
+	for i := range parts {
+		for _, r := range parts[i].Reasons {
+			if !slices.Contains(d.Reasons, r) {
+				d.Reasons = append(d.Reasons, r)
+			}
+		}
+		for _, n := range parts[i].Notes {
+			if !slices.Contains(d.Notes, n) {
+				d.Notes = append(d.Notes, n)
+			}
+		}
+	}
+	if d.Verdict == Partly && allOf(parts, Undecidable, Denied) || d.Verdict == Partly && allOf(parts, Undecidable, Allowed) {
+		d.Verdict = Undecidable
+	}
+	return d
+}
+
+// allOf reports whether each part has one of two verdicts.
+func allOf(parts []DecisionPart, a, b Verdict) bool {
+	for i := range parts {
+		if v := parts[i].Verdict; v != a && v != b {
+			return false
+		}
+	}
+	return true
+}
+
+// flow decides one flow.
+func (q *question) flow(f flow) Decision {
+	f.protocol = q.protocol
+	if f.port == 0 {
+		f.port = q.port
+	}
+	var o observer
+	out := q.e.direction(&f, Egress, &o)
+	if f.before != nil {
+		out |= q.beforeTranslation(&f, out, &o)
+	}
+	egress := out.verdict()
+	f.before = nil
+	ingress := q.e.direction(&f, Ingress, &o).verdict()
+	d := Decision{Chain: o.chain, Verdict: Undecidable}
+	switch {
+	case egress == Denied || ingress == Denied:
+		d.Verdict = Denied
+	case egress == Allowed && ingress == Allowed:
+		d.Verdict = Allowed
+	default:
+		d.Reasons = o.reasons
+	}
+	if o.blocks && q.e.assume.BlocksSelectPods == Unset && d.Verdict != Undecidable {
+		d.Notes = q.blocksNote(f, d.Verdict)
+	}
+	return d
+}
+
+// blocksNote tells that the verdict would be another under a plugin that does not compare pods' addresses with blocks.
+func (q *question) blocksNote(f flow, v Verdict) []string {
+	without := *q.e
+	without.assume.BlocksSelectPods = False
+	other := question{e: &without, from: q.from, protocol: q.protocol, port: q.port}
+	d := other.flow(f)
+	if d.Verdict == v {
+		return nil
+	}
+	return []string{fmt.Sprintf("an address block that holds a pod's address decides this: most network plugins go by it, Cilium does not (there: %v)", d.Verdict)}
+}
+
+// beforeTranslation is what comes of the flow's egress by plugins that see the service's address and port, where that is not
+// what comes by the others.
+func (q *question) beforeTranslation(f *flow, before outcome, o *observer) outcome {
+	after := *f
+	after.before = nil
+	var unseen observer
+	out := q.e.direction(&after, Egress, &unseen)
+	if out == before {
+		return out
+	}
+	o.reasons = append(o.reasons, unseen.reasons...)
+	o.depends(Reason{Words: fmt.Sprintf(
+		"depends on the network plugin: those that enforce egress after the service is translated (Calico, Cilium, OVN-Kubernetes, Antrea) see %s, and it is %v; those that enforce before (Amazon VPC CNI) see %s, and it is %v",
+		q.e.describe(after.to, after.port), out.verdict(), netip.AddrPortFrom(f.before.addr, f.before.port), before.verdict())})
+	return out
+}
+
+// describe is an end and a port in words.
+func (e *Evaluator) describe(x end, port uint16) string {
+	switch {
+	case x.pod != nil:
+		return fmt.Sprintf("%s port %d", x.pod, port)
+	case x.name != "":
+		return fmt.Sprintf("%s port %d", x.name, port)
+	}
+	return fmt.Sprintf("%s port %d", x.addrs, port)
+}

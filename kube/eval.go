@@ -1,0 +1,264 @@
+package kube
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/sallyport/sallyport/profile/flowset"
+)
+
+// Evaluator decides what the workloads of a cluster may reach, by its NetworkPolicies and the tiers of admin policies around
+// them. It is safe for use by several goroutines. The cluster must not change while it is in use.
+type Evaluator struct {
+	cluster *Cluster
+	assume  Assumptions
+
+	spaces   map[string]*space
+	pods     []*pod // every workload that has, or makes, pods that run
+	byObject map[*Workload]*pod
+	byAddr   map[netip.Addr]*pod // pods with an address of their own
+	nodes    map[netip.Addr]*Node
+	named    map[string]*Node
+	vips     map[netip.Addr]vip
+	anywhere flowset.Addrs // what a pod's address may be, where it is not known
+
+	admin    []*AdminPolicy // by priority
+	baseline []*AdminPolicy
+	blocks   map[*IPBlock]flowset.Addrs
+
+	groups func() *grouping // classes of equal pods, and programs: made once, when first asked for
+}
+
+// Assumptions are what is not in the objects, and changes verdicts. The zero value assumes nothing.
+type Assumptions struct {
+	// BlocksSelectPods tells whether the network plugin compares the addresses of pods with ipBlock and networks peers. The
+	// API's own conformance tests want it, and most do; Cilium does not. Unset is taken for True, with a note in a
+	// decision that depends on it.
+	BlocksSelectPods Tristate
+}
+
+// space is a namespace, and the policies in it.
+type space struct {
+	*Namespace
+	policies []*NetworkPolicy
+}
+
+// pod is a pod, or the pods of a template, which are all alike.
+type pod struct {
+	*Workload
+	index int
+	space *space
+	addrs flowset.Addrs // what its address may be
+	known bool          // its addresses are known
+	own   []netip.Addr
+}
+
+// vip is a service that an address leads to.
+type vip struct {
+	service  *Service
+	external bool // by an external address, or a load balancer's
+}
+
+// Compile prepares a cluster for questions. What is needed for one decision is done here; what only [Evaluator.Matrix] and the
+// like need is done when they are first called.
+func Compile(c *Cluster, assume Assumptions) *Evaluator {
+	e := &Evaluator{
+		cluster:  c,
+		assume:   assume,
+		spaces:   make(map[string]*space, len(c.Namespaces)),
+		byObject: make(map[*Workload]*pod, len(c.Workloads)),
+		byAddr:   map[netip.Addr]*pod{},
+		nodes:    map[netip.Addr]*Node{},
+		named:    make(map[string]*Node, len(c.Nodes)),
+		vips:     map[netip.Addr]vip{},
+		blocks:   map[*IPBlock]flowset.Addrs{},
+	}
+	for _, n := range c.Namespaces {
+		if _, twice := e.spaces[n.Name]; !twice {
+			e.spaces[n.Name] = &space{Namespace: n}
+		}
+	}
+	for _, p := range c.NetworkPolicies {
+		s := e.space(p.Namespace)
+		s.policies = append(s.policies, p)
+		e.compileBlocks(p)
+	}
+	for _, p := range c.AdminPolicies {
+		if p.Tier == AdminTier {
+			e.admin = append(e.admin, p)
+		} else {
+			e.baseline = append(e.baseline, p)
+		}
+	}
+	byPriority := func(a, b *AdminPolicy) int { return cmp.Compare(a.Priority, b.Priority) }
+	slices.SortStableFunc(e.admin, byPriority)
+	slices.SortStableFunc(e.baseline, byPriority)
+	e.addNodes()
+	e.anywhere = e.podAddrs()
+	e.addPods()
+	e.addServices()
+	e.groups = sync.OnceValue(e.group)
+	return e
+}
+
+// space is the namespace with a name. Of one that nothing declares only the name is known.
+func (e *Evaluator) space(name string) *space {
+	s := e.spaces[name]
+	if s == nil {
+		s = &space{Namespace: &Namespace{Meta: Meta{Kind: "Namespace", Name: name, Labels: Labels{NamespaceNameLabel: name}}}}
+		e.spaces[name] = s
+	}
+	return s
+}
+
+func (e *Evaluator) compileBlocks(p *NetworkPolicy) {
+	for _, rules := range [][]NetworkPolicyRule{p.Ingress, p.Egress} {
+		for i := range rules {
+			for j := range rules[i].Peers {
+				b := rules[i].Peers[j].IPBlock
+				if b == nil {
+					continue
+				}
+				except := make([]netip.Prefix, len(b.Except))
+				for k := range b.Except {
+					except[k] = b.Except[k].CIDR
+				}
+				e.blocks[b] = flowset.AddrsOf(b.CIDR).Except(except...)
+			}
+		}
+	}
+}
+
+func (e *Evaluator) addNodes() {
+	for _, n := range e.cluster.Nodes {
+		e.named[n.Name] = n
+		for _, a := range n.Addresses {
+			if a.Address.IsValid() {
+				e.nodes[a.Address.Unmap()] = n
+			}
+		}
+	}
+}
+
+// podAddrs is where pods without a known address may have one: in the nodes' pod ranges where all nodes tell theirs, else at
+// any address of the families that the cluster's objects show.
+func (e *Evaluator) podAddrs() flowset.Addrs {
+	var ranges flowset.AddrsBuilder
+	told := len(e.cluster.Nodes) > 0
+	for _, n := range e.cluster.Nodes {
+		told = told && len(n.PodCIDRs) > 0
+		for _, p := range n.PodCIDRs {
+			ranges.AddPrefix(p)
+		}
+	}
+	if told {
+		return ranges.Addrs()
+	}
+	var four, six bool
+	see := func(a netip.Addr) {
+		four = four || a.Unmap().Is4()
+		six = six || a.Unmap().Is6()
+	}
+	for _, w := range e.cluster.Workloads {
+		for _, a := range w.PodIPs {
+			see(a)
+		}
+	}
+	for _, s := range e.cluster.Services {
+		for _, a := range s.ClusterIPs {
+			see(a)
+		}
+	}
+	switch {
+	case four && !six:
+		return flowset.AllIPv4()
+	case six && !four:
+		return flowset.AllIPv6()
+	}
+	return flowset.AllAddrs()
+}
+
+func (e *Evaluator) addPods() {
+	for _, w := range e.cluster.Workloads {
+		p := &pod{Workload: w, index: len(e.pods), space: e.space(w.Namespace)}
+		own := w.PodIPs
+		if w.Pod.HostNetwork {
+			own = e.hostAddrs(w)
+		}
+		p.own, p.known = own, len(own) > 0
+		switch {
+		case len(own) > 0:
+			var b flowset.AddrsBuilder
+			for _, a := range own {
+				b.AddRange(a.Unmap(), a.Unmap())
+			}
+			p.addrs = b.Addrs()
+		case w.Pod.HostNetwork:
+			p.addrs = flowset.AllAddrs()
+		default:
+			p.addrs = e.anywhere
+		}
+		e.pods = append(e.pods, p)
+		e.byObject[w] = p
+		if !w.Pod.HostNetwork && !w.Ended() {
+			for _, a := range own {
+				e.byAddr[a.Unmap()] = p
+			}
+		}
+	}
+}
+
+// hostAddrs are the addresses of a pod on the host network: those of its node.
+func (e *Evaluator) hostAddrs(w *Workload) []netip.Addr {
+	var addrs []netip.Addr
+	if n := e.named[w.Pod.NodeName]; n != nil {
+		for _, a := range n.Addresses {
+			if a.Address.IsValid() && a.Type != "ExternalIP" {
+				addrs = append(addrs, a.Address)
+			}
+		}
+	}
+	for _, list := range [][]netip.Addr{addrs, w.PodIPs, w.HostIPs} {
+		if len(list) > 0 {
+			return list
+		}
+	}
+	return nil
+}
+
+func (e *Evaluator) addServices() {
+	for _, s := range e.cluster.Services {
+		for _, a := range s.ClusterIPs {
+			e.vips[a.Unmap()] = vip{s, false}
+		}
+		for _, list := range [][]netip.Addr{s.ExternalIPs, s.LoadBalancerIPs} {
+			for _, a := range list {
+				if _, there := e.vips[a.Unmap()]; !there {
+					e.vips[a.Unmap()] = vip{s, true}
+				}
+			}
+		}
+	}
+}
+
+// Workloads are those that the matrix has rows for, in the order of reading: of an object and the pods that it made, the
+// pods, which tell most; no pods that have ended, and no templates of no pods.
+func (e *Evaluator) Workloads() []*Workload {
+	type name struct{ kind, namespace, name string }
+	owners := map[name]bool{}
+	for _, p := range e.pods {
+		if p.Owner.Name != "" && !p.Ended() {
+			owners[name{p.Owner.Kind, p.Namespace, p.Owner.Name}] = true
+		}
+	}
+	var list []*Workload
+	for _, p := range e.pods {
+		made := !p.IsPod() && owners[name{p.Kind, p.Namespace, p.Name}]
+		if !made && !p.Ended() && p.Replicas != 0 {
+			list = append(list, p.Workload)
+		}
+	}
+	return list
+}

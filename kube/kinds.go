@@ -1,0 +1,93 @@
+package kube
+
+import (
+	"strings"
+
+	"github.com/sallyport/sallyport/kube/internal/tree"
+)
+
+// kind is how a kind of objects is read.
+type kind struct {
+	versions   []string // that are read; nil: any
+	namespaced bool
+	read       func(*reader, Meta, *tree.Node)
+}
+
+// kinds are the kinds that are read, by group and kind. A core kind has no group. More formats are added here, one entry a kind.
+var kinds = map[string]kind{
+	"/Namespace":             {nil, false, (*reader).namespaceObject},
+	"/Pod":                   {nil, true, (*reader).pod},
+	"/ReplicationController": {nil, true, (*reader).templated},
+	"/Service":               {nil, true, (*reader).service},
+	"/Endpoints":             {nil, true, (*reader).endpoints},
+	"/Node":                  {nil, false, (*reader).node},
+
+	"project.openshift.io/Project": {nil, false, (*reader).namespaceObject},
+
+	"apps/Deployment":                          {nil, true, (*reader).templated},
+	"apps/ReplicaSet":                          {nil, true, (*reader).templated},
+	"apps/StatefulSet":                         {nil, true, (*reader).templated},
+	"apps/DaemonSet":                           {nil, true, (*reader).templated},
+	"extensions/Deployment":                    {nil, true, (*reader).templated},
+	"extensions/ReplicaSet":                    {nil, true, (*reader).templated},
+	"extensions/DaemonSet":                     {nil, true, (*reader).templated},
+	"batch/Job":                                {nil, true, (*reader).templated},
+	"batch/CronJob":                            {nil, true, (*reader).cronJob},
+	"apps.openshift.io/DeploymentConfig":       {nil, true, (*reader).templated},
+	"/DeploymentConfig":                        {nil, true, (*reader).templated}, // before OpenShift's API had groups
+	"discovery.k8s.io/EndpointSlice":           {nil, true, (*reader).endpointSlice},
+	"networking.k8s.io/NetworkPolicy":          {[]string{"v1"}, true, (*reader).networkPolicy},
+	"extensions/NetworkPolicy":                 {[]string{"v1beta1"}, true, (*reader).networkPolicy}, // the same fields
+	"k8s.ovn.org/EgressFirewall":               {[]string{"v1"}, true, (*reader).egressFirewall},
+	"k8s.ovn.org/EgressIP":                     {[]string{"v1"}, false, (*reader).egressIP},
+	"network.openshift.io/EgressNetworkPolicy": {[]string{"v1"}, true, (*reader).egressNetworkPolicy},
+	"config.openshift.io/Proxy":                {[]string{"v1"}, false, (*reader).proxy},
+
+	"security.openshift.io/SecurityContextConstraints": {[]string{"v1"}, false, (*reader).scc},
+
+	"policy.networking.k8s.io/AdminNetworkPolicy":         {[]string{"v1alpha1"}, false, (*reader).adminNetworkPolicy},
+	"policy.networking.k8s.io/BaselineAdminNetworkPolicy": {[]string{"v1alpha1"}, false, (*reader).baselineAdminNetworkPolicy},
+	"policy.networking.k8s.io/ClusterNetworkPolicy":       {[]string{"v1alpha2"}, false, (*reader).clusterNetworkPolicy},
+}
+
+// bystanders are the core kinds that have no part in what sockets may reach.
+var bystanders = map[string]bool{
+	"Binding": true, "ComponentStatus": true, "ConfigMap": true, "Event": true, "LimitRange": true, "PersistentVolume": true,
+	"PersistentVolumeClaim": true, "PodTemplate": true, "ResourceQuota": true, "Secret": true, "ServiceAccount": true,
+}
+
+// bystanderGroups are the API groups of which no kind has.
+var bystanderGroups = map[string]bool{
+	"admissionregistration.k8s.io": true, "apiextensions.k8s.io": true, "apiregistration.k8s.io": true, "authentication.k8s.io": true,
+	"authorization.k8s.io": true, "autoscaling": true, "certificates.k8s.io": true, "coordination.k8s.io": true, "events.k8s.io": true,
+	"flowcontrol.apiserver.k8s.io": true, "internal.apiserver.k8s.io": true, "metrics.k8s.io": true, "node.k8s.io": true, "policy": true,
+	"rbac.authorization.k8s.io": true, "resource.k8s.io": true, "scheduling.k8s.io": true, "storage.k8s.io": true,
+	"storagemigration.k8s.io": true, "snapshot.storage.k8s.io": true,
+	"authorization.openshift.io": true, "build.openshift.io": true, "image.openshift.io": true, "oauth.openshift.io": true,
+	"quota.openshift.io": true, "route.openshift.io": true, "user.openshift.io": true, "console.openshift.io": true,
+	"machine.openshift.io": true, "machineconfiguration.openshift.io": true, "samples.operator.openshift.io": true,
+	"monitoring.coreos.com": true, "cert-manager.io": true, "operators.coreos.com": true,
+}
+
+// bystander reports whether a kind has no part in what sockets may reach.
+func bystander(group, kind string) bool {
+	switch group {
+	case "":
+		return bystanders[kind]
+	case "networking.k8s.io", "extensions":
+		return kind == "Ingress" || kind == "IngressClass" || kind == "IPAddress" || kind == "ServiceCIDR" || kind == "PodSecurityPolicy"
+	case "apps":
+		return kind == "ControllerRevision"
+	}
+	return bystanderGroups[group]
+}
+
+// decides reports whether a kind that is not read may be of a policy, which other verdicts would have to heed: those of
+// groups whose kinds are about traffic, and those named so.
+func decides(group, kind string) bool {
+	switch group {
+	case "cilium.io", "projectcalico.org", "crd.projectcalico.org", "crd.antrea.io", "policy.networking.k8s.io", "security.istio.io":
+		return true
+	}
+	return strings.HasSuffix(kind, "NetworkPolicy") || strings.HasSuffix(kind, "Firewall")
+}

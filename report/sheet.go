@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/profile/sheet"
 )
@@ -13,33 +15,33 @@ import (
 // SheetText writes a sheet for a terminal.
 func SheetText(w io.Writer, s *sheet.Sheet, o TextOptions) error {
 	p := &printer{o: o}
-	p.line(p.bold("Client sockets in " + s.Name))
+	p.line(p.paint(bold, "Client sockets in " + s.Name))
 	if s.Description != "" {
-		p.wrapped("", s.Description, "")
+		p.wrapped("", 0, "", s.Description)
 	}
 	p.line("")
 	for _, a := range s.Answers {
-		p.wrapped("  ", a.Text+refs(a.From), pad(a.Question, questionWidth))
+		p.row(a.Question, a.Text+refs(a.From))
 	}
 	p.line("")
-	p.line(p.bold("Do not bind a client socket"))
+	p.line(p.paint(bold, "Do not bind a client socket"))
 	for _, x := range s.Sources {
-		p.wrapped("  ", x.Text+refs(x.From), pad(x.Asked, questionWidth))
+		p.row(x.Asked, x.Text+refs(x.From))
 	}
 	p.line("")
-	p.line(p.bold("What reaches what, for a socket that is not bound"))
-	for _, x := range s.Services {
-		p.wrapped("  ", x.Text+refs(x.From), pad(fmt.Sprintf("%s, %s", x.Name, portOf(&x)), questionWidth))
+	p.line(p.paint(bold, "What reaches what, for a socket that is not bound"))
+	for _, g := range alike(s.Services) {
+		p.row(g[0].Text+refs(g[0].From), strings.Join(g.names(), ", "))
 	}
 	if len(s.Denials) > 0 {
 		p.line("")
-		p.line(p.bold("What a denied attempt looks like from inside"))
+		p.line(p.paint(bold, "What a denied attempt looks like from inside"))
 		for _, d := range s.Denials {
-			p.wrapped("  ", d.Text+refs(d.From), pad(d.What, questionWidth))
+			p.row(d.What, d.Text+refs(d.From))
 		}
 	}
 	p.line("")
-	p.line(p.bold("A right client"))
+	p.line(p.paint(bold, "A right client"))
 	for _, c := range s.Clients {
 		p.line("  " + c.Language + ", without " + c.Avoid)
 		for line := range strings.SplitSeq(c.Code, "\n") {
@@ -48,20 +50,23 @@ func SheetText(w io.Writer, s *sheet.Sheet, o TextOptions) error {
 	}
 	if len(s.Rules) > 0 {
 		p.line("")
-		p.line(p.bold("Where this comes from"))
+		p.line(p.paint(bold, "Where this comes from"))
 		for i, r := range s.Rules {
-			p.wrapped("  ", r, fmt.Sprintf("[%d] ", i+1))
+			p.wrapped(fmt.Sprintf("  [%d] ", i+1), 6, "      ", r)
 		}
 	}
 	_, err := io.WriteString(w, p.b.String())
 	return err
 }
 
-// questionWidth is the width of the left column of a sheet.
-const questionWidth = 30
+// rowWidth is the width of the left column of a sheet.
+const rowWidth = 32
 
-func pad(s string, width int) string {
-	return s + strings.Repeat(" ", max(1, width-len([]rune(s))))
+// row writes a text beside what it is about.
+func (p *printer) row(left, text string) {
+	left = "  " + printable(left)
+	left += strings.Repeat(" ", max(2, rowWidth-utf8.RuneCountInString(left)))
+	p.wrapped(left, utf8.RuneCountInString(left), strings.Repeat(" ", rowWidth), text)
 }
 
 // refs are the rules that a statement comes from: " [1, 3]".
@@ -74,6 +79,34 @@ func refs(from []int) string {
 		out = append(out, strconv.Itoa(n))
 	}
 	return " [" + strings.Join(out, ", ") + "]"
+}
+
+// likeness is services with the same answer.
+type likeness []sheet.Service
+
+// alike puts services with the same answer together, in the order in which the answers first come.
+func alike(all []sheet.Service) []likeness {
+	var out []likeness
+next:
+	for _, s := range all {
+		for i := range out {
+			if out[i][0].Text == s.Text && slices.Equal(out[i][0].From, s.From) {
+				out[i] = append(out[i], s)
+				continue next
+			}
+		}
+		out = append(out, likeness{s})
+	}
+	return out
+}
+
+// names is "HTTPS 443/tcp" for each.
+func (l likeness) names() []string {
+	var out []string
+	for i := range l {
+		out = append(out, l[i].Name+" "+portOf(&l[i]))
+	}
+	return out
 }
 
 // portOf is "443/tcp".

@@ -1,6 +1,9 @@
 package sheet
 
-import "fmt"
+import (
+	"fmt"
+	"net/netip"
+)
 
 // clients are right clients for one destination: a name or address, and a port. They set a time limit, since silence is one of the answers, and they don't
 // bind.
@@ -12,4 +15,12 @@ func clients(host string, port uint16) []Client {
 		{"Node", fmt.Sprintf("const s = net.connect({host: %q, port: %d});\ns.setTimeout(10000, () => s.destroy());", host, port), "localAddress, localPort"},
 		{"curl", fmt.Sprintf("curl --connect-timeout 10 -v telnet://%s", join(host, port)), "--interface, --local-port"},
 	}
+}
+
+// join is host:port, with brackets around an IPv6 address.
+func join(host string, port uint16) string {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return netip.AddrPortFrom(a, port).String()
+	}
+	return fmt.Sprintf("%s:%d", host, port)
 }

@@ -15,7 +15,7 @@ import (
 // SheetText writes a sheet for a terminal.
 func SheetText(w io.Writer, s *sheet.Sheet, o TextOptions) error {
 	p := &printer{o: o}
-	p.line(p.paint(bold, "Client sockets in " + s.Name))
+	p.line(p.paint(bold, "Client sockets in "+s.Name))
 	if s.Description != "" {
 		p.wrapped("", 0, "", s.Description)
 	}

@@ -31,6 +31,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"run", "[FLAGS] -- CMD ARG...", "run a program, unchanged; explain each connection that fails", run},
+		{"sheet", "[FLAGS] PROFILE", "the one-page client-socket policy of a profile, for people", runSheet},
 		{"explain", "[CAUSE]", "the long explanation of a cause, with its remedies; without one, the list", explain},
 		{"doctor", "[FLAGS]", "what this machine lets sallyport do, and what to change", doctor},
 		{"demo", "[FLAGS]", "the case sallyport started from, live, without network or root", runDemo},

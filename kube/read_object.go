@@ -246,7 +246,7 @@ func (r *reader) twice(n *tree.Node) {
 		}
 		for i := 0; i < len(n.Content); i += 2 {
 			k := &n.Content[i]
-			if line := before(n.Content[:i], k.Value, seen); line != 0 {
+			if line := earlier(n.Content[:i], k.Value, seen); line != 0 {
 				r.errorf(k, "key %s is given twice, first on line %d: want it once", short(k.Value), line)
 			}
 			if seen != nil && seen[k.Value] == 0 {
@@ -261,8 +261,8 @@ func (r *reader) twice(n *tree.Node) {
 	}
 }
 
-// before is the line of a key among the first of a mapping, 0 for none. seen has them where they are many.
-func before(content []tree.Node, key string, seen map[string]int32) int32 {
+// earlier is the line of a key among the first of a mapping, 0 for none. seen has them where they are many.
+func earlier(content []tree.Node, key string, seen map[string]int32) int32 {
 	if seen != nil {
 		return seen[key]
 	}

@@ -56,7 +56,7 @@ func (s Source) files() []file {
 	if !info.IsDir() {
 		return []file{open(s.name, true)}
 	}
-	out := walk(s.name)
+	out := filesIn(s.name)
 	if len(out) == 0 {
 		p := Problem{Pos: Pos{File: s.name}, Severity: Error, What: "holds no file whose name ends in .yaml, .yml or .json"}
 		out = append(out, file{name: s.name, problem: &p})
@@ -64,7 +64,7 @@ func (s Source) files() []file {
 	return out
 }
 
-func walk(dir string) (out []file) {
+func filesIn(dir string) (out []file) {
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-const pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: %s, namespace: shop}\nspec: {containers: []}\n"
+const podManifest = "apiVersion: v1\nkind: Pod\nmetadata: {name: %s, namespace: shop}\nspec: {containers: []}\n"
 
 // write makes a file below a directory.
 func write(t *testing.T, path, text string) {
@@ -36,8 +36,8 @@ func told(problems []Problem, dir string) (out []string) {
 
 func TestSources(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir+"/a/one.yaml", fmt.Sprintf(pod, "one"))
-	write(t, dir+"/a/deep/er/two.yml", fmt.Sprintf(pod, "two"))
+	write(t, dir+"/a/one.yaml", fmt.Sprintf(podManifest, "one"))
+	write(t, dir+"/a/deep/er/two.yml", fmt.Sprintf(podManifest, "two"))
 	write(t, dir+"/a/three.json", `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"three","namespace":"shop"},"spec":{}}`)
 	write(t, dir+"/a/readme.md", "no: manifest\n")
 	write(t, dir+"/a/values.yaml", "replicas: 3\n")
@@ -45,7 +45,7 @@ func TestSources(t *testing.T) {
 	write(t, dir+"/b/broken.yaml", "a: b\n c: d\n")
 	write(t, dir+"/b/chart.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: {{ .Name }}}\n")
 	write(t, dir+"/empty/readme.md", "")
-	write(t, dir+"/any.name", fmt.Sprintf(pod, "four")+"---\n"+fmt.Sprintf(pod, "five"))
+	write(t, dir+"/any.name", fmt.Sprintf(podManifest, "four")+"---\n"+fmt.Sprintf(podManifest, "five"))
 	if err := os.Symlink(dir+"/any.name", dir+"/a/link.yaml"); err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestSources(t *testing.T) {
 			"warning: any.name:1: Pod shop/four: is given twice, first in any.name:1: read once",
 			"warning: any.name:6: Pod shop/five: is given twice, first in any.name:6: read once",
 		}, 0},
-		{"a stream", []Source{Stream("standard input", strings.NewReader(fmt.Sprintf(pod, "six")))}, "six", nil, 0},
+		{"a stream", []Source{Stream("standard input", strings.NewReader(fmt.Sprintf(podManifest, "six")))}, "six", nil, 0},
 		{"a file that is no manifest", Paths(dir + "/a/values.yaml"), "", []string{
 			"error: a/values.yaml:1: is no object, it has no apiVersion and no kind: not read",
 		}, 1},

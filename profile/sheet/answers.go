@@ -250,7 +250,7 @@ func (m *maker) sources() {
 }
 
 func (m *maker) source(asked, code string, src attempt.Source) {
-	x := Source{Asked: asked, Code: code}
+	x := Source{Asked: asked, Code: code, From: []int{}}
 	if src.Kind != attempt.SourceNone {
 		d := m.p.DecideBind(attempt.TCP, src.Addr)
 		if d.Verdict.Kind != profile.Allow {

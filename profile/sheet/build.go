@@ -12,7 +12,9 @@ import (
 
 // Of makes the sheet of a profile.
 func Of(p *profile.Profile) *Sheet {
-	m := &maker{p: p, s: &Sheet{Name: p.Name, Description: p.Description, File: p.File}}
+	m := &maker{p: p, s: &Sheet{
+		Name: p.Name, Description: p.Description, File: p.File, Services: []Service{}, Denials: []Denial{}, Rules: []string{},
+	}}
 	m.unbound = fates(p, attempt.Source{})
 	m.reached = allowed(m.unbound)
 	m.answers()

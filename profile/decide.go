@@ -14,13 +14,18 @@ type Decision struct {
 	fallback *RuleRef // the default; set in every decision that a profile made
 }
 
+// By names the rule or the default that decided; nil for a decision that no profile made.
+func (d Decision) By() *RuleRef {
+	if d.Rule != nil {
+		return d.Rule
+	}
+	return d.fallback
+}
+
 // Words says which rule or default decided, as [RuleRef.String] does; "" for a decision that no profile made.
 func (d Decision) Words() string {
-	switch {
-	case d.Rule != nil:
-		return d.Rule.String()
-	case d.fallback != nil:
-		return d.fallback.String()
+	if by := d.By(); by != nil {
+		return by.String()
 	}
 	return ""
 }

@@ -51,11 +51,11 @@ func (s Sources) String() string {
 	given, with := s.Addrs.Subtract(wildcards), s.Addrs.Union(wildcards)
 	switch {
 	case with.IsAll():
-		add("every address")
+		add("every given address")
 	case given.Equal(loopback):
 		add(Loopback.String())
 	case given.Equal(loopback.Union(wildcards).Complement()):
-		add("every address but loopback")
+		add("every given address but loopback")
 	case !given.IsEmpty():
 		some := given
 		for _, as := range []flowset.Addrs{s.Addrs, with} {

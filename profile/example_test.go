@@ -79,3 +79,17 @@ func ExampleProfile_Encode() {
 	//         verdict: drop
 	//         reason: mail leaves by the relay
 }
+
+func ExampleDiff() {
+	a, _ := profile.Builtin("openshift-v2-gear")
+	b := &profile.Profile{Name: "open"}
+	for _, d := range profile.Diff(b, a).OnlyA {
+		if !d.Bind {
+			fmt.Println("from", d.Sources, "to", d.Flows)
+			fmt.Println("denied by", d.Denied.By().Short())
+		}
+	}
+	// Output:
+	// from loopback to 0.0.0.0/0 except 127.0.0.0/8, ::/0 except ::1: all
+	// denied by egress rule 1 (line 23)
+}

@@ -13,7 +13,7 @@ import (
 func (p *Profile) Flows(source attempt.Source) flowset.Set { return p.flows(senderOf(source)) }
 
 func (p *Profile) flows(s sender) flowset.Set {
-	allowed := flowset.Everything()
+	allowed := everywhere
 	for _, l := range p.load().gates {
 		rules := l.ruleSets(s)
 		passed, denied := settle(rules)
@@ -32,8 +32,11 @@ func (p *Profile) Binds() flowset.Set {
 	if p.Bind.Default.Denies() {
 		return passed
 	}
-	return denied.Complement()
+	return everywhere.Subtract(denied)
 }
+
+// everywhere is all that profiles decide about: they know addresses, and no peers.
+var everywhere = flowset.Of(flowset.AllAddrs(), flowset.AllTransports())
 
 // sender is a socket by its source, as rules tell sources apart.
 type sender struct {

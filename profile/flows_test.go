@@ -111,7 +111,7 @@ func TestFlowsAgreeWithDecisions(t *testing.T) {
 				t.Fatalf("seed %d: %v: in the set of flows: %t, but it is %v by %s", seed, a, got, d.Verdict, d.Words())
 			}
 			var by Decision
-			for _, s := range p.Shares(a.Source, flowset.Everything()) {
+			for _, s := range p.Shares(a.Source, everywhere) {
 				if flowIn(s.Flows, a) {
 					if by.fallback != nil {
 						t.Fatalf("seed %d: %v is in two shares", seed, a)
@@ -224,19 +224,19 @@ func hasSource(s Sources, src attempt.Source) bool {
 func TestSourcesText(t *testing.T) {
 	ten := flowset.AddrsOf(netip.MustParsePrefix("10.0.0.0/8"))
 	for want, s := range map[string]Sources{
-		"every source":                          {true, flowset.AllAddrs()},
-		"none":                                  {true, flowset.Addrs{}},
-		"any":                                   {false, wildcards},
-		"none, any":                             {true, wildcards},
-		"loopback":                              {false, loopback},
-		"every address but loopback":            {false, wildcards.Union(loopback).Complement()},
-		"any, every address":                    {false, flowset.AllAddrs()},
-		"none, 10.0.0.0/8":                      {true, ten},
-		"any, 10.0.0.0/8":                       {false, ten.Union(wildcards)},
-		"every address":                         {false, wildcards.Complement()},
-		"0.0.0.0":                               {false, flowset.AddrOf(netip.IPv4Unspecified())},
-		"0.0.0.0/0 except 10.0.0.0/8":           {false, flowset.AllIPv4().Subtract(ten)},
-		"none, any, every address but loopback": {true, loopback.Complement()},
+		"every source":                     {true, flowset.AllAddrs()},
+		"none":                             {true, flowset.Addrs{}},
+		"any":                              {false, wildcards},
+		"none, any":                        {true, wildcards},
+		"loopback":                         {false, loopback},
+		"every given address but loopback": {false, wildcards.Union(loopback).Complement()},
+		"any, every given address":         {false, flowset.AllAddrs()},
+		"none, 10.0.0.0/8":                 {true, ten},
+		"any, 10.0.0.0/8":                  {false, ten.Union(wildcards)},
+		"every given address":              {false, wildcards.Complement()},
+		"0.0.0.0":                          {false, flowset.AddrOf(netip.IPv4Unspecified())},
+		"0.0.0.0/0 except 10.0.0.0/8":      {false, flowset.AllIPv4().Subtract(ten)},
+		"none, any, every given address but loopback": {true, loopback.Complement()},
 	} {
 		if got := s.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -1,7 +1,7 @@
 // Package kube reads Kubernetes and OpenShift objects as they are, in files or as kubectl writes them, into a model of
 // a cluster: its workloads, its services, and the policies that decide what its sockets may reach.
 //
-//	cluster, problems := kube.Read(kube.Files("manifests/", "cluster.json")...)
+//	cluster, problems := kube.Read(kube.Paths("manifests/", "cluster.json")...)
 //
 // What it promises: reading is strict, and nothing is ignored in silence. What is not known is named with file and line,
 // and an object with an error is marked ([Meta.Broken]), so that no verdict is made from half an object. The model keeps the

@@ -35,7 +35,11 @@ func (p *plain) jsonSpace() {
 		switch p.s[p.pos] {
 		case '\n':
 			p.line++
-		case ' ', '\t', '\r':
+		case '\r': // by itself a line break too, to YAML
+			if !strings.HasPrefix(p.s[p.pos:], "\r\n") {
+				p.line++
+			}
+		case ' ', '\t':
 		default:
 			return
 		}

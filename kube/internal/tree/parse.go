@@ -22,6 +22,9 @@ type Parser struct {
 
 // Parse reads a piece: no document where it is empty or only comments, one, or several of JSON.
 func (p *Parser) Parse(piece Piece) ([]Node, *SyntaxError) {
+	if piece.undivided {
+		return p.slow(piece, piece.line)
+	}
 	if first := firstByte(strings.TrimPrefix(piece.text, "---")); first == '{' || first == '[' {
 		nodes, err := p.plain.json(piece)
 		if err == nil {

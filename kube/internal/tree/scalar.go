@@ -180,7 +180,7 @@ func (p *plain) escape(b []byte, i int) ([]byte, int) {
 		p.stop()
 	}
 	switch c := p.s[i]; c {
-	case '"', '\\', '/', ' ':
+	case '"', '\\', ' ':
 		b = append(b, c)
 	case 'n':
 		b = append(b, '\n')

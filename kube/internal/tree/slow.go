@@ -77,7 +77,7 @@ func syntaxError(piece Piece, stopped int, err error) *SyntaxError {
 		}
 	}
 	last := piece.line + strings.Count(strings.TrimRight(piece.text, "\n"), "\n")
-	return &SyntaxError{min(max(line, stopped), last), "is not YAML: " + what}
+	return &SyntaxError{min(max(line, stopped, piece.line), last), "is not YAML: " + what}
 }
 
 // converter makes nodes of yaml/v3's.

@@ -6,6 +6,8 @@ import "strings"
 type Piece struct {
 	text string
 	line int // of its first
+	// undivided is a whole stream that yaml/v3 has to divide.
+	undivided bool
 }
 
 // Len is the size of the piece in bytes.
@@ -19,7 +21,7 @@ func Split(text string) []Piece {
 		text = strings.ReplaceAll(text, "\r\n", "\n") // the same line break to YAML and to JSON
 	}
 	if strings.HasPrefix(text, "%") || strings.Contains(text, "\n%") {
-		return []Piece{{text, 1}}
+		return []Piece{{text, 1, true}}
 	}
 	var pieces []Piece
 	start, line := 0, 1
@@ -29,7 +31,7 @@ func Split(text string) []Piece {
 			break
 		}
 		if i > start {
-			pieces = append(pieces, Piece{text[start:i], line})
+			pieces = append(pieces, Piece{text: text[start:i], line: line})
 			line += strings.Count(text[start:i], "\n")
 			start = i
 		}
@@ -39,7 +41,7 @@ func Split(text string) []Piece {
 				end = i + n + 1
 			}
 			if rest := strings.TrimSpace(strings.TrimLeft(text[i:end], ".")); rest != "" && rest[0] != '#' {
-				return []Piece{{text, 1}} // an error, for yaml/v3 to report
+				return []Piece{{text, 1, true}} // an error, for yaml/v3 to report
 			}
 			line, start = line+1, end
 			from = end
@@ -47,7 +49,7 @@ func Split(text string) []Piece {
 		}
 		from = i + 3
 	}
-	return append(pieces, Piece{text[start:], line})
+	return append(pieces, Piece{text: text[start:], line: line})
 }
 
 // marker is where the next line of "---" or "..." begins, at from or behind it, -1 for none.

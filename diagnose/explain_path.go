@@ -131,7 +131,7 @@ func explainRejectedOnTheWay(x *examined, e *explanation) {
 // explainResetOnTheWay is for a reset in the host's name, whose sender has no address of its own.
 func explainResetOnTheWay(x *examined, e *explanation) {
 	by := &x.path.by
-	e.summary = fmt.Sprintf("%s was refused, not by %s but by something nearer that answers in its name: a firewall on the way rejects with a TCP reset", x.who(), x.to())
+	e.summary = fmt.Sprintf("%s was refused, not by %s but by something nearer that answers in its name: a firewall on the way that rejects with a TCP reset, or a transparent proxy that is down", x.who(), x.to())
 	e.saw("the host is %d hops away: a UDP packet with so many hops reached it, and with one less a router said that they were used up", by.distance)
 	if by.hops < by.distance {
 		e.saw("a SYN with %d %s was refused all the same", by.hops, plural(by.hops, "hop", "hops"))

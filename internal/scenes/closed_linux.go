@@ -95,7 +95,7 @@ var closed = []Scene{
 	{Name: "client-resets", Make: closing("hold", resetIt)},
 	{Name: "redirected-to-a-proxy-that-works", Make: redirected("greet", toProxy, listenAndFail)},
 	{
-		Name: "redirected-and-nobody-there", Causes: []string{"refused"},
+		Name: "redirected-and-nobody-there", Causes: []string{"rejected-on-the-way"}, Undecided: []string{"refused"},
 		Make: func(t testing.TB) Place {
 			r := testhost.NewRow(t)
 			toProxy(r)

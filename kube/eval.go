@@ -156,6 +156,11 @@ func (e *Evaluator) podAddrs() flowset.Addrs {
 	if told {
 		return ranges.Addrs()
 	}
+	return e.families()
+}
+
+// families is every address of the families that the objects show: both where they show none.
+func (e *Evaluator) families() flowset.Addrs {
 	var four, six bool
 	see := func(a netip.Addr) {
 		four = four || a.Unmap().Is4()
@@ -171,6 +176,9 @@ func (e *Evaluator) podAddrs() flowset.Addrs {
 			see(a)
 		}
 	}
+	for a := range e.nodes {
+		see(a)
+	}
 	switch {
 	case four && !six:
 		return flowset.AllIPv4()
@@ -181,6 +189,7 @@ func (e *Evaluator) podAddrs() flowset.Addrs {
 }
 
 func (e *Evaluator) addPods() {
+	families := e.families()
 	for _, w := range e.cluster.Workloads {
 		p := &pod{Workload: w, index: len(e.pods), space: e.space(w.Namespace)}
 		own := w.PodIPs
@@ -196,7 +205,7 @@ func (e *Evaluator) addPods() {
 			}
 			p.addrs = b.Addrs()
 		case w.Pod.HostNetwork:
-			p.addrs = flowset.AllAddrs()
+			p.addrs = families
 		default:
 			p.addrs = e.anywhere
 		}

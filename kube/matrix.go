@@ -77,10 +77,16 @@ func (e *Evaluator) emit(g *grouping, pods []*pod, blocks []chan *block, rows []
 				continue
 			}
 			reaches := b.rows[c-first]
-			for i, class := range to {
-				row.Reach[i] = &b.reaches[reaches[class]]
+			fill := func() {
+				for i, class := range to {
+					row.Reach[i] = &b.reaches[reaches[class]]
+				}
 			}
-			for _, i := range rows[c] {
+			fill()
+			for n, i := range rows[c] {
+				if n > 0 && g.hosts { // pods of a class may be on different nodes
+					fill()
+				}
 				p := pods[i]
 				kept := row.Reach[i]
 				if p.IsPod() {
@@ -153,8 +159,8 @@ func (g *grouping) compiled(n int32) *compiled {
 	p := g.progs[n]
 	if p == nil {
 		c := g.classes[n]
-		p = &compiled{broken: c.Broken()}
-		if !c.Broken() && !c.Pod.HostNetwork {
+		p = &compiled{broken: c.Broken() || len(g.e.cluster.Unread) > 0}
+		if !p.broken && !c.Pod.HostNetwork {
 			p.egress, p.ingress = g.program(c, Egress), g.program(c, Ingress)
 		}
 		g.progs[n] = p

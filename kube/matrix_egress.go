@@ -43,10 +43,26 @@ func (e *Evaluator) Egress(from *Workload) EgressSet {
 
 // outside is which addresses a pod may send to, where they are no pod's.
 func (e *Evaluator) outside(p *pod) EgressSet {
+	return e.through(p, nil)
+}
+
+// cut is an instruction, and the flows to addresses that were undecided when it came to them.
+type cut struct {
+	in    *instr
+	flows flowset.Set
+}
+
+// through runs the egress program of a pod for the addresses of no pod. Where see is given, it is told which instruction came to which.
+func (e *Evaluator) through(p *pod, see func(cut)) EgressSet {
 	g := e.groups()
 	s := setState{live: flowset.Of(flowset.AllAddrs(), ported)}
-	for _, in := range g.compiled(g.of[p.index]).egress {
-		s = s.step(&in)
+	prog := g.compiled(g.of[p.index]).egress
+	for i := range prog {
+		in := &prog[i]
+		if see != nil && in.op == opRule {
+			see(cut{in, s.live.Intersect(flowset.Of(in.addrs.Union(in.some), in.ports))})
+		}
+		s = s.step(in)
 	}
 	may := flowset.UnionOf(s.allow, s.live, s.passed)
 	set := EgressSet{may.Subtract(s.deny), may}

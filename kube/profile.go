@@ -1,0 +1,514 @@
+package kube
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/sallyport/sallyport/attempt"
+	"github.com/sallyport/sallyport/profile"
+	"github.com/sallyport/sallyport/profile/flowset"
+)
+
+// Declared is what the sockets of a workload's pods may do, by the objects.
+type Declared struct {
+	Workload *Workload
+	Profile  *profile.Profile
+	// Undecided is what the objects don't tell. The profile denies it, with the reason.
+	Undecided []Reason
+	// Notes are what there is in the objects, and not in the profile.
+	Notes []string
+}
+
+// Profile makes a profile of what the pods of a workload may send to: addresses outside of the cluster by the rules about their
+// egress; pods whose addresses are known, and addresses of services, by those about the ingress there too. Its egress to
+// addresses that no pod and no service has is exactly [Evaluator.Egress]. It is an error where the objects decide nothing.
+func (e *Evaluator) Profile(from *Workload) (*Declared, error) {
+	p := e.byObject[from]
+	switch {
+	case p == nil:
+		return nil, fmt.Errorf("%v is not of this cluster", from)
+	case p.Broken():
+		return nil, fmt.Errorf("%v has an error: %w", from, p.Errors[0])
+	case len(e.cluster.Unread) > 0:
+		return nil, fmt.Errorf("what could not be read may be a policy: %w", e.cluster.Unread[0])
+	}
+	x := &profiler{e: e, g: e.groups(), from: p, toClass: map[int32][]portRule{}}
+	prog := x.g.compiled(x.g.of[p.index]).egress
+	var cuts []cut
+	x.outside = e.through(p, func(c cut) { cuts = append(cuts, c) })
+	x.services()
+	x.pods()
+	x.addresses(prog, cuts)
+	d := &Declared{
+		Workload:  from,
+		Undecided: x.undecided,
+		Profile: &profile.Profile{
+			Name:        profileName(from),
+			Description: "what sockets of " + from.String() + " may do, by its cluster's objects",
+			Facts:       x.facts(),
+			Layers:      []profile.Layer{{Name: "kubernetes", Default: profile.Verdict{Kind: profile.Abstain}, Rules: x.rules}},
+		},
+	}
+	if len(x.rules) == 0 {
+		d.Profile.Layers = nil
+	}
+	d.Notes = x.notes()
+	return d, nil
+}
+
+// profileName is the name of a workload's profile: namespace and name, which Kubernetes keeps to the letters that a profile's name may have.
+func profileName(w *Workload) string {
+	if w.Namespace == "" {
+		return w.Name
+	}
+	return w.Namespace + "." + w.Name
+}
+
+// profiler is a profile in the making.
+type profiler struct {
+	e         *Evaluator
+	g         *grouping
+	from      *pod
+	outside   EgressSet
+	toClass   map[int32][]portRule
+	rules     []profile.EgressRule
+	undecided []Reason
+}
+
+// portRule is what becomes of some ports of a destination.
+type portRule struct {
+	ports   flowset.Transports
+	verdict profile.Verdict
+	reason  string
+	from    *origin
+}
+
+var (
+	allow   = profile.Verdict{Kind: profile.Allow}
+	drop    = profile.Verdict{Kind: profile.Drop}
+	refused = profile.Verdict{Kind: profile.Refuse}
+)
+
+// addresses makes the rules about addresses of no pod.
+func (x *profiler) addresses(prog []instr, cuts []cut) {
+	certain, possible := x.outside.Certain, x.outside.Possible
+	if open := possible.Subtract(certain); !open.IsEmpty() {
+		x.open(open)
+	}
+	if inOrder(prog) {
+		for i := range prog {
+			if in := &prog[i]; in.op == opRule && !in.addrs.IsEmpty() {
+				x.add(flowset.Of(in.addrs, in.ports), profileVerdict(in.action), "", in.from)
+			}
+		}
+		return
+	}
+	var done flowset.Set
+	for _, c := range cuts {
+		flows := c.flows.Subtract(possible)
+		if c.in.action != Deny {
+			flows = c.flows.Intersect(certain)
+		}
+		flows = flows.Subtract(done)
+		done = done.Union(flows)
+		if c.in.action != Pass { // what was passed, and not decided after, is allowed by default
+			x.add(flows, profileVerdict(c.in.action), "", c.in.from)
+		}
+	}
+	x.add(flowset.Of(flowset.AllAddrs(), ported).Subtract(possible).Subtract(done), drop, "", nil)
+}
+
+func profileVerdict(a Action) profile.Verdict {
+	if a == Deny {
+		return drop
+	}
+	return allow
+}
+
+// inOrder reports whether the rules of a program come to the same as a list of which the first that matches decides.
+func inOrder(prog []instr) bool {
+	return !slices.ContainsFunc(prog, func(in instr) bool {
+		return in.op == opBegin || in.op == opRule && (in.action == Pass || in.unsure || !in.some.IsEmpty())
+	})
+}
+
+// open denies what cannot be decided about addresses, and tells why by an example of it.
+func (x *profiler) open(flows flowset.Set) {
+	for part := range flows.All() {
+		for protocol, ports := range part.Transports.All() {
+			for a := range part.Addrs.Ranges() {
+				for port := range ports.Ranges() {
+					d := x.e.Decide(Origin{Workload: x.from.Workload}, Destination{Addr: a}, protocolOf(protocol), port)
+					reason := x.unclear(d.Reasons)
+					x.add(flowset.Of(part.Addrs, flowset.Transport(protocol, ports)), drop, reason, nil)
+					break
+				}
+				break
+			}
+		}
+	}
+}
+
+func protocolOf(p flowset.Protocol) Protocol {
+	switch p {
+	case flowset.UDP:
+		return UDP
+	case flowset.SCTP:
+		return SCTP
+	}
+	return TCP
+}
+
+// unclear notes reasons, and makes one line of them.
+func (x *profiler) unclear(reasons []Reason) string {
+	words := "not decidable from the objects, taken as denied"
+	for i, r := range reasons {
+		if !slices.Contains(x.undecided, r) {
+			x.undecided = append(x.undecided, r)
+		}
+		if i == 0 {
+			words += ": " + r.String()
+		}
+	}
+	return words
+}
+
+// pods makes the rules about pods whose addresses are known, where they are not those of addresses outside.
+func (x *profiler) pods() {
+	type group struct {
+		rules []portRule
+		addrs flowset.AddrsBuilder
+		names []string
+	}
+	var groups []*group
+	byKey := map[string]*group{}
+	for _, q := range x.e.pods {
+		if q == x.from || !q.known || q.Pod.HostNetwork || q.Ended() || q.Broken() {
+			continue
+		}
+		rules := x.toPod(q)
+		if x.asOutside(q.own, rules) {
+			continue
+		}
+		var key strings.Builder
+		for _, r := range rules {
+			fmt.Fprintf(&key, "%v %v %s %p\n", r.ports, r.verdict, r.reason, r.from)
+		}
+		g := byKey[key.String()]
+		if g == nil {
+			g = &group{rules: rules}
+			byKey[key.String()] = g
+			groups = append(groups, g)
+		}
+		g.addrs.Add(q.addrs)
+		g.names = append(g.names, q.String())
+	}
+	for _, g := range groups {
+		names := g.names[0]
+		if n := len(g.names) - 1; n > 0 {
+			names += fmt.Sprintf(" and %d more", n)
+		}
+		for _, r := range g.rules {
+			reason := names
+			if r.reason != "" {
+				reason += ": " + r.reason
+			}
+			x.add(flowset.Of(g.addrs.Addrs(), r.ports), r.verdict, reason, r.from)
+		}
+	}
+}
+
+// asOutside reports whether the rules about addresses outside say the same of a destination's.
+func (x *profiler) asOutside(addrs []netip.Addr, rules []portRule) bool {
+	var may flowset.Transports
+	for _, r := range rules {
+		if r.verdict == allow {
+			may = may.Union(r.ports)
+		}
+		if r.verdict == refused {
+			return false
+		}
+	}
+	for _, a := range addrs {
+		if !x.outside.Certain.To(a.Unmap()).Intersect(ported).Equal(may) || !x.outside.Possible.To(a.Unmap()).Intersect(ported).Equal(may) {
+			return false
+		}
+	}
+	return true
+}
+
+// toPod is what becomes of each port of a pod.
+func (x *profiler) toPod(q *pod) []portRule {
+	class := x.g.of[q.index]
+	if rules, there := x.toClass[class]; there && !x.g.hosts {
+		return rules
+	}
+	reach := x.e.Allowed(x.from.Workload, q.Workload)
+	mine, theirs := x.g.compiled(x.g.of[x.from.index]), x.g.compiled(class)
+	out, outReach := x.g.portCuts(mine.egress, class)
+	in, inReach := x.g.portCuts(theirs.ingress, x.g.of[x.from.index])
+	left := ported
+	var rules []portRule
+	add := func(ports flowset.Transports, v profile.Verdict, reason string, from *origin) {
+		if ports = ports.Intersect(left); !ports.IsEmpty() {
+			left = left.Subtract(ports)
+			rules = append(rules, portRule{ports, v, reason, from})
+		}
+	}
+	for _, c := range out {
+		if c.in.action == Allow {
+			add(c.ports.Intersect(reach.Certain), allow, "", c.in.from)
+		}
+	}
+	add(reach.Certain, allow, "", nil)
+	denied := ported.Subtract(reach.Possible)
+	for _, c := range out {
+		if c.in.action == Deny {
+			add(c.ports.Subtract(outReach.Possible).Intersect(denied), drop, "", c.in.from)
+		}
+	}
+	for _, c := range in {
+		if c.in.action == Deny {
+			add(c.ports.Subtract(inReach.Possible).Intersect(denied), drop, "its ingress", c.in.from)
+		}
+	}
+	add(denied, drop, "", nil)
+	for protocol, ports := range left.All() {
+		for port := range ports.Ranges() {
+			d := x.e.Decide(Origin{Workload: x.from.Workload}, Destination{Workload: q.Workload}, protocolOf(protocol), port)
+			add(left, drop, x.unclear(d.Reasons), nil)
+			break
+		}
+		break
+	}
+	x.toClass[class] = rules
+	return rules
+}
+
+// portCut is an instruction, and the ports of a peer that were undecided when it came to them.
+type portCut struct {
+	in    *instr
+	ports flowset.Transports
+}
+
+// portCuts runs a program for one peer, and tells which instruction came to which ports.
+func (g *grouping) portCuts(prog []instr, peer int32) ([]portCut, Reach) {
+	var cuts []portCut
+	s := start
+	for i := range prog {
+		in := &prog[i]
+		switch {
+		case in.op != opRule:
+			s = s.step(in.op, 0, flowset.Transports{}, false)
+		case has(in.peers.yes, peer):
+			cuts = append(cuts, portCut{in, s.live.Intersect(in.ports)})
+			s = s.step(opRule, in.action, in.ports, in.unsure)
+		case has(in.peers.maybe, peer):
+			cuts = append(cuts, portCut{in, s.live.Intersect(in.ports)})
+			s = s.step(opRule, in.action, in.ports, true)
+		}
+	}
+	return cuts, s.end()
+}
+
+// services makes the rules about addresses of services, where they are not those of addresses outside. Of ports that a service
+// does not have, they say nothing: no policy does.
+func (x *profiler) services() {
+	for _, s := range x.e.cluster.Services {
+		if s.Broken() {
+			continue
+		}
+		var addrs []netip.Addr
+		for _, list := range [][]netip.Addr{s.ClusterIPs, s.ExternalIPs, s.LoadBalancerIPs} {
+			for _, a := range list {
+				if a = a.Unmap(); x.e.vips[a].service == s && !slices.Contains(addrs, a) {
+					addrs = append(addrs, a)
+				}
+			}
+		}
+		for _, a := range addrs {
+			for i := range s.Ports {
+				x.servicePort(s, &s.Ports[i], a)
+			}
+		}
+	}
+}
+
+func (x *profiler) servicePort(s *Service, p *ServicePort, a netip.Addr) {
+	d := x.e.Decide(Origin{Workload: x.from.Workload}, Destination{Addr: a}, p.Protocol, p.Port)
+	ports := flowset.Transport(p.Protocol.transport(), flowset.Port(p.Port))
+	flow := flowset.Of(flowset.AddrOf(a), ports)
+	from, words, routed := d.decider()
+	reason := s.String()
+	switch d.Verdict {
+	case Allowed:
+		if flow.SubsetOf(x.outside.Certain) {
+			return
+		}
+		x.addFrom(flow, allow, reason, from)
+	case Denied:
+		v := drop
+		if routed {
+			v = refused // kube-proxy rejects what has no endpoint
+		}
+		if v == drop && !flow.Overlaps(x.outside.Possible) {
+			return
+		}
+		if words != "" {
+			reason += ": " + words
+		}
+		x.addFrom(flow, v, reason, from)
+	case Partly:
+		reason += ": only some of its endpoints may be reached"
+		x.undecided = append(x.undecided, Reason{Pos: s.Pos, Field: s.String(), Words: fmt.Sprintf("port %d/%v reaches only some of its endpoints", p.Port, p.Protocol)})
+		x.addFrom(flow, drop, reason, from)
+	default:
+		x.addFrom(flow, drop, reason+": "+x.unclear(d.Reasons), profile.Origin{})
+	}
+}
+
+// decider is what a decision comes of: of denials the rule that denies, else the first that admits; routed where it is no policy.
+func (d *Decision) decider() (from profile.Origin, words string, routed bool) {
+	for _, c := range d.Chain {
+		if !c.Decides || d.Verdict == Denied && c.Says != Denies && c.Says != NotApplicable {
+			continue
+		}
+		if c.Object == "" && c.Layer == NetworkPolicyLayer { // an isolated pod: the first policy that isolates it stands for all
+			return profile.Origin{}, c.Words, false
+		}
+		return profile.Origin{Object: objectRule(c.Object, c.Rule), File: c.File, Line: c.Line}, c.Words, c.Layer == Routing && d.Verdict == Denied
+	}
+	for i := range d.Parts {
+		if d.Parts[i].Verdict == d.Verdict {
+			return d.Parts[i].decider()
+		}
+	}
+	return profile.Origin{}, "", false
+}
+
+func objectRule(object string, rule int) string {
+	if rule > 0 {
+		return fmt.Sprintf("%s rule %d", object, rule)
+	}
+	return object
+}
+
+// add makes rules of a set of flows.
+func (x *profiler) add(flows flowset.Set, v profile.Verdict, reason string, from *origin) {
+	var o profile.Origin
+	if from != nil {
+		o = profile.Origin{Object: from.String(), File: from.File, Line: from.Line}
+		if from.words != "" {
+			reason = strings.TrimPrefix(reason+": "+from.words, ": ")
+		}
+	}
+	x.addFrom(flows, v, reason, o)
+}
+
+func (x *profiler) addFrom(flows flowset.Set, v profile.Verdict, reason string, from profile.Origin) {
+	for part := range flows.All() {
+		for _, t := range byPorts(part.Transports) {
+			r := profile.EgressRule{Protocols: t.protocols, Verdict: v, Reason: reason, From: from}
+			if !part.Addrs.IsAll() {
+				r.Destinations = blocksOf(part.Addrs)
+			}
+			if !t.ports.IsAll() {
+				for first, last := range t.ports.Ranges() {
+					r.Ports = append(r.Ports, profile.PortRange{First: first, Last: last})
+				}
+			}
+			x.rules = append(x.rules, r)
+		}
+	}
+}
+
+func blocksOf(a flowset.Addrs) []profile.Block {
+	var list []profile.Block
+	for _, b := range a.Blocks() {
+		block := profile.Block{Prefix: b.Prefix}
+		for _, p := range b.Except {
+			block.Except = append(block.Except, profile.Block{Prefix: p})
+		}
+		list = append(list, block)
+	}
+	return list
+}
+
+// samePorts is protocols with equal ports.
+type samePorts struct {
+	ports     flowset.Ports
+	protocols []attempt.Protocol
+}
+
+func byPorts(t flowset.Transports) []samePorts {
+	var list []samePorts
+	for p, ports := range t.All() {
+		protocol, known := attemptProtocol[p]
+		if !known {
+			continue
+		}
+		i := slices.IndexFunc(list, func(s samePorts) bool { return s.ports.Equal(ports) })
+		if i < 0 {
+			list = append(list, samePorts{ports: ports})
+			i = len(list) - 1
+		}
+		list[i].protocols = append(list[i].protocols, protocol)
+	}
+	return list
+}
+
+var attemptProtocol = map[flowset.Protocol]attempt.Protocol{
+	flowset.TCP: attempt.TCP, flowset.UDP: attempt.UDP, flowset.SCTP: attempt.SCTP, flowset.ICMP: attempt.ICMP, flowset.ICMPv6: attempt.ICMPv6,
+}
+
+// facts are what else the pod says of itself.
+func (x *profiler) facts() profile.Facts {
+	var f profile.Facts
+	for _, a := range x.from.own {
+		f.Addresses = append(f.Addresses, a.Unmap())
+	}
+	for i := range x.from.Pod.Containers {
+		c := &x.from.Pod.Containers[i]
+		if c.Init {
+			continue
+		}
+		for _, v := range c.Env {
+			switch strings.ToLower(v.Name) {
+			case "http_proxy", "https_proxy", "all_proxy", "no_proxy":
+			default:
+				continue
+			}
+			if f.Environment == nil {
+				f.Environment = map[string]string{}
+			}
+			if _, there := f.Environment[v.Name]; !there && !v.From {
+				f.Environment[v.Name] = v.Value
+			}
+		}
+	}
+	return f
+}
+
+// notes tell what the profile leaves out.
+func (x *profiler) notes() []string {
+	var notes []string
+	unknown := 0
+	var example *Workload
+	for _, w := range x.e.Workloads() {
+		if q := x.e.byObject[w]; !q.known && !q.Pod.HostNetwork && q != x.from {
+			if unknown == 0 {
+				example = w
+			}
+			unknown++
+		}
+	}
+	switch {
+	case unknown == 1:
+		notes = append(notes, fmt.Sprintf("the address of %v is not in the objects, so the profile says of it what it says of any address", example))
+	case unknown > 1:
+		notes = append(notes, fmt.Sprintf("the addresses of %v and %d other workloads are not in the objects, so the profile says of them what it says of any address", example, unknown-1))
+	}
+	return notes
+}

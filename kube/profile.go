@@ -23,7 +23,7 @@ type Declared struct {
 
 // Profile makes a profile of what the pods of a workload may send to: addresses outside of the cluster by the rules about their
 // egress; pods whose addresses are known, and addresses of services, by those about the ingress there too. Its egress to
-// addresses that no pod and no service has is exactly [Evaluator.Egress]. It is an error where the objects decide nothing.
+// addresses that are neither loopback nor those of a pod or a service is exactly [Evaluator.Egress]. It is an error where the objects decide nothing.
 func (e *Evaluator) Profile(from *Workload) (*Declared, error) {
 	p := e.byObject[from]
 	switch {
@@ -40,6 +40,7 @@ func (e *Evaluator) Profile(from *Workload) (*Declared, error) {
 	x.outside = e.through(p, func(c cut) { cuts = append(cuts, c) })
 	x.services()
 	x.pods()
+	x.itself()
 	x.addresses(prog, cuts)
 	d := &Declared{
 		Workload:  from,
@@ -86,9 +87,8 @@ type portRule struct {
 }
 
 var (
-	allow   = profile.Verdict{Kind: profile.Allow}
-	drop    = profile.Verdict{Kind: profile.Drop}
-	refused = profile.Verdict{Kind: profile.Refuse}
+	allow = profile.Verdict{Kind: profile.Allow}
+	drop  = profile.Verdict{Kind: profile.Drop}
 )
 
 // addresses makes the rules about addresses of no pod.
@@ -175,6 +175,17 @@ func (x *profiler) unclear(reasons []Reason) string {
 	return words
 }
 
+// itself lets through what stays in the pod, where a rule would not: policies don't see it.
+func (x *profiler) itself() {
+	own := flowset.AddrsOf(netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
+	for _, a := range x.from.own {
+		own = own.Union(flowset.AddrOf(a.Unmap()))
+	}
+	if flows := flowset.Of(own, ported); !flows.SubsetOf(x.outside.Certain) {
+		x.add(flows, allow, "stays in the pod", nil)
+	}
+}
+
 // pods makes the rules about pods whose addresses are known, where they are not those of addresses outside.
 func (x *profiler) pods() {
 	type group struct {
@@ -188,8 +199,9 @@ func (x *profiler) pods() {
 		if q == x.from || !q.known || q.Pod.HostNetwork || q.Ended() || q.Broken() {
 			continue
 		}
-		rules := x.toPod(q)
-		if x.asOutside(q.own, rules) {
+		rules := slices.Clone(x.toPod(q))
+		rules = slices.DeleteFunc(rules, func(r portRule) bool { return x.asOutside(q.addrs, r) })
+		if len(rules) == 0 {
 			continue
 		}
 		var key strings.Builder
@@ -220,23 +232,13 @@ func (x *profiler) pods() {
 	}
 }
 
-// asOutside reports whether the rules about addresses outside say the same of a destination's.
-func (x *profiler) asOutside(addrs []netip.Addr, rules []portRule) bool {
-	var may flowset.Transports
-	for _, r := range rules {
-		if r.verdict == allow {
-			may = may.Union(r.ports)
-		}
-		if r.verdict == refused {
-			return false
-		}
+// asOutside reports whether the rules about addresses outside say the same.
+func (x *profiler) asOutside(addrs flowset.Addrs, r portRule) bool {
+	flows := flowset.Of(addrs, r.ports)
+	if r.verdict == allow {
+		return flows.SubsetOf(x.outside.Certain)
 	}
-	for _, a := range addrs {
-		if !x.outside.Certain.To(a.Unmap()).Intersect(ported).Equal(may) || !x.outside.Possible.To(a.Unmap()).Intersect(ported).Equal(may) {
-			return false
-		}
-	}
-	return true
+	return !flows.Overlaps(x.outside.Possible)
 }
 
 // toPod is what becomes of each port of a pod.
@@ -314,7 +316,7 @@ func (g *grouping) portCuts(prog []instr, peer int32) ([]portCut, Reach) {
 }
 
 // services makes the rules about addresses of services, where they are not those of addresses outside. Of ports that a service
-// does not have, they say nothing: no policy does.
+// does not have, and of services without an endpoint, they say nothing: no policy does.
 func (x *profiler) services() {
 	for _, s := range x.e.cluster.Services {
 		if s.Broken() {
@@ -349,17 +351,13 @@ func (x *profiler) servicePort(s *Service, p *ServicePort, a netip.Addr) {
 		}
 		x.addFrom(flow, allow, reason, from)
 	case Denied:
-		v := drop
-		if routed {
-			v = refused // kube-proxy rejects what has no endpoint
-		}
-		if v == drop && !flow.Overlaps(x.outside.Possible) {
+		if routed || !flow.Overlaps(x.outside.Possible) {
 			return
 		}
 		if words != "" {
 			reason += ": " + words
 		}
-		x.addFrom(flow, v, reason, from)
+		x.addFrom(flow, drop, reason, from)
 	case Partly:
 		reason += ": only some of its endpoints may be reached"
 		x.undecided = append(x.undecided, Reason{Pos: s.Pos, Field: s.String(), Words: fmt.Sprintf("port %d/%v reaches only some of its endpoints", p.Port, p.Protocol)})
@@ -371,12 +369,16 @@ func (x *profiler) servicePort(s *Service, p *ServicePort, a netip.Addr) {
 
 // decider is what a decision comes of: of denials the rule that denies, else the first that admits; routed where it is no policy.
 func (d *Decision) decider() (from profile.Origin, words string, routed bool) {
-	for _, c := range d.Chain {
+	for i, c := range d.Chain {
 		if !c.Decides || d.Verdict == Denied && c.Says != Denies && c.Says != NotApplicable {
 			continue
 		}
-		if c.Object == "" && c.Layer == NetworkPolicyLayer { // an isolated pod: the first policy that isolates it stands for all
-			return profile.Origin{}, c.Words, false
+		if c.Object == "" { // an isolated pod: the last policy that was asked stands for all
+			for j := i - 1; j >= 0; j-- {
+				if b := &d.Chain[j]; b.Direction == c.Direction && b.Says == DoesNotAdmit {
+					return profile.Origin{Object: b.Object, File: b.File, Line: b.Line}, c.Words, false
+				}
+			}
 		}
 		return profile.Origin{Object: objectRule(c.Object, c.Rule), File: c.File, Line: c.Line}, c.Words, c.Layer == Routing && d.Verdict == Denied
 	}

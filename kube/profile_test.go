@@ -30,6 +30,8 @@ func TestProfileAgrees(t *testing.T) {
 		for a := range e.vips {
 			pods.AddRange(a, a)
 		}
+		pods.AddRange(netip.MustParseAddr("127.0.0.0"), netip.MustParseAddr("127.255.255.255"))
+		pods.AddRange(netip.IPv6Loopback(), netip.IPv6Loopback())
 		outside := flowset.Of(pods.Addrs().Complement(), ported)
 		for _, w := range e.Workloads() {
 			d, err := e.Profile(w)
@@ -140,9 +142,11 @@ func TestProfile(t *testing.T) {
 	}{
 		{"10.96.0.9:5432", profile.Allow, "NetworkPolicy shop/web rule 1", "Service shop/db"},
 		{"10.96.0.9:5433", profile.Drop, "NetworkPolicy shop/web", "selects the pod, and no rule of a policy admits this"},
-		{"10.96.0.10:80", profile.Refuse, "Service shop/gone", "Service shop/gone: has no endpoint that is ready"},
+		{"10.96.0.10:80", profile.Drop, "NetworkPolicy shop/web", "selects the pod, and no rule of a policy admits this"},
+		{"127.0.0.1:80", profile.Allow, "", "stays in the pod"},
+		{"10.244.0.5:80", profile.Allow, "", "stays in the pod"},
 		{"10.244.0.6:5432", profile.Allow, "NetworkPolicy shop/web rule 1", "Pod shop/db"},
-		{"10.244.0.6:443", profile.Drop, "NetworkPolicy shop/web", "Pod shop/db: selects the pod, and no rule of a policy admits this"},
+		{"10.244.0.6:443", profile.Drop, "NetworkPolicy shop/web", "selects the pod, and no rule of a policy admits this"},
 		{"10.244.0.7:5432", profile.Drop, "NetworkPolicy shop/web", "selects the pod, and no rule of a policy admits this"},
 		{"192.0.2.1:443", profile.Allow, "NetworkPolicy shop/web rule 2", ""},
 		{"10.1.1.1:443", profile.Drop, "NetworkPolicy shop/web", "selects the pod, and no rule of a policy admits this"},

@@ -80,7 +80,7 @@ func (a *surveyor) service(s *Service) []sheet.Place {
 	for i := range s.Ports {
 		p := &s.Ports[i]
 		d := a.e.Decide(Origin{Workload: a.from.Workload}, Destination{Service: s}, p.Protocol, p.Port)
-		st := statement(&d)
+		st := statement(&d, s)
 		port := fmt.Sprintf("%d/%s", p.Port, strings.ToLower(p.Protocol.String()))
 		k := slices.IndexFunc(places, func(x sheet.Place) bool { return x.Text == st.Text && slices.Equal(x.From, st.From) })
 		if k >= 0 {
@@ -93,11 +93,17 @@ func (a *surveyor) service(s *Service) []sheet.Place {
 }
 
 // statement is a decision as a sheet has it.
-func statement(d *Decision) sheet.Statement {
+func statement(d *Decision, about fmt.Stringer) sheet.Statement {
 	from, words, routed := d.decider()
 	st := sheet.Statement{}
 	if from.Object != "" {
 		st.From = []string{from.String()}
+		switch {
+		case d.Verdict == Allowed:
+			st.From[0] += ": " + about.String()
+		case words != "" && d.Verdict == Denied && !routed:
+			st.From[0] += ": " + words
+		}
 	}
 	switch d.Verdict {
 	case Allowed:
@@ -136,7 +142,7 @@ func (a *surveyor) absent() []sheet.Place {
 				places = append(places, sheet.Place{
 					Name: peerWords(p.Namespace, peer), Ports: portWords(r.Ports),
 					Statement: sheet.Statement{
-						Verdict: sheet.Yes, Text: "as far as the egress of this end goes: none is among the objects",
+						Verdict: sheet.Yes, Text: "yes, as far as this end goes: no such pod is among the objects",
 						From: []string{from.String() + " (" + r.Pos.String() + ")"},
 					},
 				})
@@ -149,7 +155,7 @@ func (a *surveyor) absent() []sheet.Place {
 func (a *surveyor) isThere(home string, peer *NetworkPolicyPeer) bool {
 	return slices.ContainsFunc(a.e.pods, func(q *pod) bool {
 		x := podEnd(q)
-		return a.e.matchesPeer(home, peer, &x, netip.Addr{}, nil) != no
+		return a.e.matchesPeer(home, peer, &x, netip.Addr{}, nil) == yes
 	})
 }
 
@@ -221,9 +227,10 @@ func (a *surveyor) names() *sheet.Statement {
 		return nil
 	}
 	service, who := a.e.dns(), ""
+	var about fmt.Stringer = usualResolver
 	var d Decision
 	if service != nil {
-		who = service.String()
+		who, about = service.String(), service
 		if len(service.ClusterIPs) > 0 {
 			who += " at " + service.ClusterIPs[0].String()
 		}
@@ -232,7 +239,7 @@ func (a *surveyor) names() *sheet.Statement {
 		who = "the cluster's DNS (k8s-app=kube-dns in kube-system, as it is by default: it is not among the objects)"
 		d = a.e.withResolver().Decide(Origin{Workload: a.from.Workload}, Destination{Workload: usualResolver}, UDP, 53)
 	}
-	st := statement(&d)
+	st := statement(&d, about)
 	switch d.Verdict {
 	case Allowed:
 		st.Text = "yes, by " + who

@@ -238,6 +238,7 @@ func (g *grouping) named(k portKey) map[uint16][]span {
 // policies appends what the NetworkPolicies of the subject's namespace do.
 func (g *grouping) policies(prog []instr, c *class, d Direction) []instr {
 	var isolated, broken *NetworkPolicy
+	more := -1
 	for _, p := range c.space.policies {
 		if p.Broken() {
 			broken = p
@@ -246,7 +247,7 @@ func (g *grouping) policies(prog []instr, c *class, d Direction) []instr {
 		if g.e.selects(&p.PodSelector, c.pod, nil) == no || !p.Isolates(d) {
 			continue
 		}
-		if isolated == nil {
+		if more++; isolated == nil {
 			isolated = p
 		}
 		key := ruleKey{p, d}
@@ -268,7 +269,7 @@ func (g *grouping) policies(prog []instr, c *class, d Direction) []instr {
 		}
 	}
 	if isolated != nil {
-		o := origin{Pos: isolated.rulesPos(d), object: &isolated.Meta, words: "selects the pod, and no rule of a policy admits this"}
+		o := origin{Pos: isolated.rulesPos(d), object: &isolated.Meta, words: isolates(more)}
 		prog = append(prog, of(o, []instr{g.everything(Deny, false)})...)
 	}
 	return prog

@@ -49,7 +49,10 @@ func (e *Evaluator) Profile(from *Workload) (*Declared, error) {
 			Name:        profileName(from),
 			Description: "what sockets of " + from.String() + " may do, by its cluster's objects",
 			Facts:       x.facts(),
-			Layers:      []profile.Layer{{Name: "kubernetes", Default: profile.Verdict{Kind: profile.Abstain}, Rules: x.rules}},
+			Layers: []profile.Layer{{
+				Name: "kubernetes", From: profile.Origin{Object: from.String(), File: from.File, Line: from.Line},
+				Default: profile.Verdict{Kind: profile.Abstain}, Rules: x.rules,
+			}},
 		},
 	}
 	if len(x.rules) == 0 {
@@ -141,8 +144,8 @@ func (x *profiler) open(flows flowset.Set) {
 			for a := range part.Addrs.Ranges() {
 				for port := range ports.Ranges() {
 					d := x.e.Decide(Origin{Workload: x.from.Workload}, Destination{Addr: a}, protocolOf(protocol), port)
-					reason := x.unclear(d.Reasons)
-					x.add(flowset.Of(part.Addrs, flowset.Transport(protocol, ports)), drop, reason, nil)
+					reason, at := x.unclear(d.Reasons)
+					x.addFrom(flowset.Of(part.Addrs, flowset.Transport(protocol, ports)), drop, reason, at)
 					break
 				}
 				break
@@ -161,18 +164,21 @@ func protocolOf(p flowset.Protocol) Protocol {
 	return TCP
 }
 
-// unclear notes reasons, and makes one line of them.
-func (x *profiler) unclear(reasons []Reason) string {
+// unclear notes reasons, and makes a line of the first, and where it comes from.
+func (x *profiler) unclear(reasons []Reason) (string, profile.Origin) {
 	words := "not decidable from the objects, taken as denied"
+	var at profile.Origin
 	for i, r := range reasons {
 		if !slices.Contains(x.undecided, r) {
 			x.undecided = append(x.undecided, r)
 		}
 		if i == 0 {
+			at = profile.Origin{File: r.File, Line: r.Line}
+			r.Pos = Pos{}
 			words += ": " + r.String()
 		}
 	}
-	return words
+	return words, at
 }
 
 // itself lets through what stays in the pod, where a rule would not: policies don't see it.
@@ -280,7 +286,8 @@ func (x *profiler) toPod(q *pod) []portRule {
 	for protocol, ports := range left.All() {
 		for port := range ports.Ranges() {
 			d := x.e.Decide(Origin{Workload: x.from.Workload}, Destination{Workload: q.Workload}, protocolOf(protocol), port)
-			add(left, drop, x.unclear(d.Reasons), nil)
+			reason, _ := x.unclear(d.Reasons)
+			add(left, drop, reason, nil)
 			break
 		}
 		break
@@ -363,22 +370,16 @@ func (x *profiler) servicePort(s *Service, p *ServicePort, a netip.Addr) {
 		x.undecided = append(x.undecided, Reason{Pos: s.Pos, Field: s.String(), Words: fmt.Sprintf("port %d/%v reaches only some of its endpoints", p.Port, p.Protocol)})
 		x.addFrom(flow, drop, reason, from)
 	default:
-		x.addFrom(flow, drop, reason+": "+x.unclear(d.Reasons), profile.Origin{})
+		words, at := x.unclear(d.Reasons)
+		x.addFrom(flow, drop, reason+": "+words, at)
 	}
 }
 
 // decider is what a decision comes of: of denials the rule that denies, else the first that admits; routed where it is no policy.
 func (d *Decision) decider() (from profile.Origin, words string, routed bool) {
-	for i, c := range d.Chain {
+	for _, c := range d.Chain {
 		if !c.Decides || d.Verdict == Denied && c.Says != Denies && c.Says != NotApplicable {
 			continue
-		}
-		if c.Object == "" { // an isolated pod: the last policy that was asked stands for all
-			for j := i - 1; j >= 0; j-- {
-				if b := &d.Chain[j]; b.Direction == c.Direction && b.Says == DoesNotAdmit {
-					return profile.Origin{Object: b.Object, File: b.File, Line: b.Line}, c.Words, false
-				}
-			}
 		}
 		return profile.Origin{Object: objectRule(c.Object, c.Rule), File: c.File, Line: c.Line}, c.Words, c.Layer == Routing && d.Verdict == Denied
 	}
@@ -510,7 +511,7 @@ func (x *profiler) notes() []string {
 	case unknown == 1:
 		notes = append(notes, fmt.Sprintf("the address of %v is not in the objects, so the profile says of it what it says of any address", example))
 	case unknown > 1:
-		notes = append(notes, fmt.Sprintf("the addresses of %v and %d other workloads are not in the objects, so the profile says of them what it says of any address", example, unknown-1))
+		notes = append(notes, fmt.Sprintf("the addresses of %v and of %d more are not in the objects, so the profile says of them what it says of any address", example, unknown-1))
 	}
 	return notes
 }

@@ -141,15 +141,15 @@ func TestProfile(t *testing.T) {
 		words string
 	}{
 		{"10.96.0.9:5432", profile.Allow, "NetworkPolicy shop/web rule 1", "Service shop/db"},
-		{"10.96.0.9:5433", profile.Drop, "NetworkPolicy shop/web", "selects the pod, and no rule of a policy admits this"},
-		{"10.96.0.10:80", profile.Drop, "NetworkPolicy shop/web", "selects the pod, and no rule of a policy admits this"},
-		{"127.0.0.1:80", profile.Allow, "", "stays in the pod"},
-		{"10.244.0.5:80", profile.Allow, "", "stays in the pod"},
+		{"10.96.0.9:5433", profile.Drop, "NetworkPolicy shop/web", "selects the pod, and no rule of it admits this"},
+		{"10.96.0.10:80", profile.Drop, "NetworkPolicy shop/web", "selects the pod, and no rule of it admits this"},
+		{"127.0.0.1:80", profile.Allow, "Pod shop/web", "stays in the pod"},
+		{"10.244.0.5:80", profile.Allow, "Pod shop/web", "stays in the pod"},
 		{"10.244.0.6:5432", profile.Allow, "NetworkPolicy shop/web rule 1", "Pod shop/db"},
-		{"10.244.0.6:443", profile.Drop, "NetworkPolicy shop/web", "selects the pod, and no rule of a policy admits this"},
-		{"10.244.0.7:5432", profile.Drop, "NetworkPolicy shop/web", "selects the pod, and no rule of a policy admits this"},
+		{"10.244.0.6:443", profile.Drop, "NetworkPolicy shop/web", "selects the pod, and no rule of it admits this"},
+		{"10.244.0.7:5432", profile.Drop, "NetworkPolicy shop/web", "selects the pod, and no rule of it admits this"},
 		{"192.0.2.1:443", profile.Allow, "NetworkPolicy shop/web rule 2", ""},
-		{"10.1.1.1:443", profile.Drop, "NetworkPolicy shop/web", "selects the pod, and no rule of a policy admits this"},
+		{"10.1.1.1:443", profile.Drop, "NetworkPolicy shop/web", "selects the pod, and no rule of it admits this"},
 	} {
 		dec := d.Profile.DecideEgress(attempt.Attempt{Protocol: attempt.TCP, Destination: netip.MustParseAddrPort(c.to)})
 		by := dec.By()

@@ -1,6 +1,9 @@
 package kube
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+)
 
 // direction is what comes of a flow at one of its ends: egress at the source, ingress at the destination. The tiers are asked in
 // their order: admin policies by priority, NetworkPolicies, baseline policies, and the default, which allows
@@ -267,6 +270,8 @@ func (w *walk) broken(m *Meta, c Considered) {
 func (w *walk) policies() outcome {
 	var out outcome
 	isolated, admitted := no, no
+	var first *NetworkPolicy
+	more := -1
 	for _, p := range w.self.pod.space.policies {
 		c := Considered{Pos: p.Pos, Direction: w.d, Layer: NetworkPolicyLayer, Object: p.String()}
 		if p.Broken() {
@@ -286,6 +291,9 @@ func (w *walk) policies() outcome {
 			w.o.consider(c)
 			continue
 		}
+		if more++; first == nil {
+			first = p
+		}
 		isolated = max(isolated, selected)
 		admitted = max(admitted, w.policy(p, selected))
 	}
@@ -302,10 +310,22 @@ func (w *walk) policies() outcome {
 		out |= mayFall
 	}
 	if out == mayDeny {
-		words := "policies select " + w.self.pod.String() + ", and no rule of theirs admits this"
-		w.o.consider(Considered{Direction: w.d, Layer: NetworkPolicyLayer, Says: Denies, Words: words, Decides: true})
+		w.o.consider(Considered{
+			Pos: first.rulesPos(w.d), Direction: w.d, Layer: NetworkPolicyLayer, Object: first.String(), Says: Denies, Words: isolates(more), Decides: true,
+		})
 	}
 	return out
+}
+
+// isolates is why a flow is denied that no rule of a policy admits, where the policy and some more select the pod.
+func isolates(more int) string {
+	switch more {
+	case 0:
+		return "selects the pod, and no rule of it admits this"
+	case 1:
+		return "and another policy select the pod, and no rule of them admits this"
+	}
+	return fmt.Sprintf("and %d more policies select the pod, and no rule of them admits this", more)
 }
 
 // policy asks the rules of one NetworkPolicy that selects the pod.

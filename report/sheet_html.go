@@ -43,7 +43,6 @@ func SheetHTML(w io.Writer, s *sheet.Sheet) error {
 		}
 		h.raw("</table>\n")
 	}
-	h.raw("</section>\n<section class=services>\n")
 	if len(s.Inside) > 0 {
 		h.raw("<h2>In the cluster, by name</h2>\n<table>\n")
 		for _, x := range s.Inside {
@@ -52,6 +51,7 @@ func SheetHTML(w io.Writer, s *sheet.Sheet) error {
 		}
 		h.raw("</table>\n")
 	}
+	h.raw("</section>\n<section class=services>\n")
 	h.raw("<h2>What a socket that is not bound reaches</h2>\n<table>\n")
 	for _, x := range s.Services {
 		h.raw("<tr class=", class(x.Verdict), "><th scope=row>").text(x.Name).raw("</th><td class=port>").text(portOf(&x)).

@@ -52,6 +52,8 @@ func (m *maker) howMuch(p flowset.Protocol) (Verdict, string, []int) {
 	switch {
 	case yes.Equal(all):
 		return Yes, "yes, to any address and port", from
+	case yes.IsEmpty() && m.insideBy(p):
+		return Partly, "only in the cluster, by the names below; to any other address each attempt is " + ways(verdicts), from
 	case yes.IsEmpty():
 		return No, "no: each attempt is " + ways(verdicts), from
 	}
@@ -60,6 +62,13 @@ func (m *maker) howMuch(p flowset.Protocol) (Verdict, string, []int) {
 		return Partly, "yes, but not " + enumerate(rest) + ", which is " + ways(verdicts), from
 	}
 	return Partly, "only " + enumerate(in) + "; all else is " + ways(verdicts), from
+}
+
+// insideBy reports whether something in the cluster, known by its name, is reached by a protocol.
+func (m *maker) insideBy(p flowset.Protocol) bool {
+	return slices.ContainsFunc(m.around.Inside, func(x Place) bool {
+		return x.Verdict == Yes && (x.Ports == "" || strings.Contains(x.Ports, "/"+strings.ToLower(p.String())))
+	})
 }
 
 // shares are the parts of a set in words, by port: "port 443", "port 25 to 10.0.0.25"; or by address, "to 10.0.0.0/8", where that is shorter.

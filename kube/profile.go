@@ -30,7 +30,7 @@ func (e *Evaluator) Profile(from *Workload) (*Declared, error) {
 	case p == nil:
 		return nil, fmt.Errorf("%v is not of this cluster", from)
 	case p.Broken():
-		return nil, fmt.Errorf("%v has an error: %w", from, p.Errors[0])
+		return nil, p.Errors[0]
 	case len(e.cluster.Unread) > 0:
 		return nil, fmt.Errorf("what could not be read may be a policy: %w", e.cluster.Unread[0])
 	}

@@ -56,8 +56,9 @@ func (l Layer) String() string {
 // Attempt is one try, made or to be made.
 type Attempt struct {
 	attempt.Attempt
-	Target *Target // what it is for; nil for one at a reflector of this process
-	NoPort bool    // with a source without a port: IP_BIND_ADDRESS_NO_PORT (ip(7)), so that connect chooses the port
+	Target  *Target // what it is for; nil for one at a reflector of this process
+	Variant string  // the name of the way in which the source was chosen: "no bind"
+	NoPort  bool    // with a source without a port: IP_BIND_ADDRESS_NO_PORT (ip(7)), so that connect chooses the port
 }
 
 // Result is what came of an attempt.

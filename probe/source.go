@@ -67,5 +67,5 @@ func (p *Place) Variants(family attempt.Family, fixed uint16) []Variant {
 
 // To is an attempt by this variant.
 func (v *Variant) To(to netip.AddrPort, protocol attempt.Protocol) Attempt {
-	return Attempt{Attempt: attempt.Attempt{Protocol: protocol, Source: v.Source, Destination: to, Device: v.Device}, NoPort: v.NoPort}
+	return Attempt{Attempt: attempt.Attempt{Protocol: protocol, Source: v.Source, Destination: to, Device: v.Device}, Variant: v.Name, NoPort: v.NoPort}
 }

@@ -31,6 +31,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"run", "[FLAGS] -- CMD ARG...", "run a program, unchanged; explain each connection that fails", run},
+		{"probe", "[FLAGS] [TARGET...]", "measure what a client socket may do here", runProbe},
 		{"check", "--to DEST PROFILE", "would an attempt be allowed there, and which rules decide", check},
 		{"sheet", "[FLAGS] PROFILE", "the one-page client-socket policy of a profile, for people", runSheet},
 		{"diff", "A B", "what one profile allows and the other does not, exactly", diff},

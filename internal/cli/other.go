@@ -15,5 +15,6 @@ func needsLinux(name string, stderr io.Writer) int {
 	return exitFailed
 }
 
-func run(_ []string, _ io.Reader, _, stderr io.Writer) int     { return needsLinux("run", stderr) }
-func runDemo(_ []string, _ io.Reader, _, stderr io.Writer) int { return needsLinux("demo", stderr) }
+func run(_ []string, _ io.Reader, _, stderr io.Writer) int      { return needsLinux("run", stderr) }
+func runDemo(_ []string, _ io.Reader, _, stderr io.Writer) int  { return needsLinux("demo", stderr) }
+func runProbe(_ []string, _ io.Reader, _, stderr io.Writer) int { return needsLinux("probe", stderr) }

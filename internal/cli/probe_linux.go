@@ -24,6 +24,7 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	sources := fs.String("sources", "auto", "auto: every source for targets of one port; none: no bind alone; all: every source")
 	timeout := fs.Duration("timeout", 3*time.Second, "how long a connect, and each step of a handshake, may take")
 	rate := fs.Int("rate", 100, "attempts a second; 0: as fast as it goes, also to one host")
+	output := fs.String("output", "text", "text, or yaml: the observed profile")
 	concurrency := fs.Int("concurrency", 0, "attempts at a time (default 64, with --rate 0 1000)")
 	if status, done := parse(fs, args, stdout); done {
 		return status
@@ -36,7 +37,7 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		}
 	}
 	plan := &probe.Plan{}
-	err := choice("sources", *sources, "auto", "none", "all")
+	err := errors.Join(choice("sources", *sources, "auto", "none", "all"), choice("output", *output, "text", "yaml"))
 	switch {
 	case err != nil:
 	case *rate < 0 || *concurrency < 0 || *timeout <= 0:
@@ -64,9 +65,12 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	o := report.TextOptions{Color: colour(stdout), Width: columns(stdout)}
 	bad := 0
-	if err := report.ProbeLocal(stdout, probe.Local(ctx, plan.Place), o); err != nil {
-		problem(stderr, "write the result: %v", err)
-		return exitFailed
+	local := probe.Local(ctx, plan.Place)
+	if *output == "text" {
+		if err := report.ProbeLocal(stdout, local, o); err != nil {
+			problem(stderr, "write the result: %v", err)
+			return exitFailed
+		}
 	}
 	plan.Unresolved = func(t probe.Target, err error) {
 		bad++
@@ -85,7 +89,18 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	for r := range probe.Run(ctx, plan.Attempts(ctx, all), limits, probe.Meet) {
 		m.Add(&r)
 	}
-	if m.Attempts > 0 {
+	if *output == "yaml" {
+		host, _ := os.Hostname()
+		seen := probe.Observed{Name: host, Place: plan.Place, Environment: probe.Environment(), Resolver: probe.ReadResolver("/etc/resolv.conf"), Local: local, Matrix: &m}
+		data, err := seen.Profile().Encode()
+		if err == nil {
+			_, err = stdout.Write(data)
+		}
+		if err != nil {
+			problem(stderr, "write the profile: %v", err)
+			return exitFailed
+		}
+	} else if m.Attempts > 0 {
 		fmt.Fprintln(stdout)
 		if err := report.ProbeMatrix(stdout, &m, o); err != nil {
 			problem(stderr, "write the result: %v", err)

@@ -34,5 +34,8 @@ func (h *httpHead) standsBefore(path, name string) string {
 	if word, _, _ := strings.Cut(h.fields["x-squid-error"], " "); word != "" {
 		return "squid answered in the place of the server: " + clean(word)
 	}
+	if h.fields["via"] == "" && strings.HasPrefix(h.fields["server"], "tinyproxy/") { // it signs what it passes on by Via
+		return "tinyproxy answered in the place of the server"
+	}
 	return ""
 }

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -25,8 +26,9 @@ func greetHTTP(s *session) (*Answer, error) {
 		return nil, err
 	}
 	a := h.answer(now)
-	if h.status == 400 && s.wantsTLS() {
-		a.Detail = append(a.Detail, "wants TLS on this port")
+	if h.status == 400 && s.plain() && s.wantsTLS() {
+		a.Service = "https"
+		return a, errors.New("speaks https, not http: it wants TLS on this port")
 	}
 	if words := h.standsBefore(path, s.a.Name); words != "" {
 		a.Detail = append(a.Detail, words)

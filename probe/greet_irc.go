@@ -30,8 +30,9 @@ func greetIRC(s *session) (*Answer, error) {
 	}
 	command, _, _ = strings.Cut(rest, " ")
 	switch {
-	case command == "NOTICE", command == "ERROR", command == "PING" && line != "PING :sallyport", command == "PONG":
-	case prefix != "" && len(command) == 3 && digits(command):
+	case isIRC(line) && line != "PING :sallyport": // which an echo says
+	case prefix != "" && (command == "PONG" || len(command) == 3 && digits(command)):
+	case command == "PONG" && rest != command:
 	default:
 		return nil, errOther
 	}

@@ -41,7 +41,11 @@ func greetMongoDB(s *session) (*Answer, error) {
 		a.Version = clean(v) + ", " + a.Version
 	}
 	if v, ok := build["ferretdbVersion"].(string); ok {
-		a.Version = "FerretDB " + clean(v) + " as MongoDB " + a.Version
+		name := "FerretDB " + clean(v)
+		if v == "unknown" { // as where another program embeds it
+			name = "FerretDB"
+		}
+		a.Version = name + " as MongoDB " + a.Version
 	}
 	return a, nil
 }

@@ -2,9 +2,10 @@ package probe
 
 import "fmt"
 
-// mqttConnect is a CONNECT of a protocol level that there is not, for a clean session of a client "sallyport", without a user. A server has to
-// refuse it by CONNACK with return code 1, and to close (MQTT 3.1.1, section 3.1.2.2; in 5.0 it may, with reason code 0x84): nobody logs in.
-const mqttConnect = "\x10\x15" + "\x00\x04MQTT" + "\x7f" + "\x02" + "\x00\x05" + "\x00\x09sallyport"
+// mqttConnect is a CONNECT without a client's name, for a session that is to last. A server has to refuse that, by CONNACK with return code 2,
+// and to close (MQTT 3.1.1, section 3.1.3.1), before it looks at any login. A protocol level that there is not would have to be refused too, but RabbitMQ
+// closes without a word, and logs a crash.
+const mqttConnect = "\x10\x0c" + "\x00\x04MQTT" + "\x04" + "\x00" + "\x00\x05" + "\x00\x00"
 
 // greetMQTT asks for a connection that is refused.
 func greetMQTT(s *session) (*Answer, error) {
@@ -39,9 +40,11 @@ func mqttAnswer(b []byte) (*Answer, bool) {
 	}
 	a := &Answer{Service: "mqtt"}
 	switch code := b[1]; {
-	case code == 1, code == 0x84: // unacceptable protocol level: as was asked for
+	case code == 2, code == 0x85: // identifier rejected: as was asked for
+	case code == 1, code == 0x84:
+		a.Detail = []string{"does not speak MQTT 3.1.1"}
 	case code == 0:
-		a.Detail = []string{"accepts a protocol level that there is not"}
+		a.Detail = []string{"accepts a client without a name, and without a login"}
 	case code <= 5, code >= 0x80 && code <= 0x9f:
 		a.Detail = []string{fmt.Sprintf("refuses with code %d", code)}
 	default:

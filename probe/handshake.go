@@ -8,9 +8,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // handshake proves that the other end speaks a protocol, with a few bytes that leave nothing behind there.
@@ -158,15 +157,18 @@ func (s *session) end(service, own string, a *Answer, err error) (*Answer, error
 		return seen, fmt.Errorf("speaks %s, not %s", seen.Service, service) // however that ended
 	}
 	var other *otherProtocol
-	var errno unix.Errno
+	var errno syscall.Errno
+	errors.As(err, &errno)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded) && s.read == 0:
 		return a, &failure{fmt.Sprintf("no answer within %v", s.timeout.Round(time.Millisecond)), err}
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return seen, &failure{fmt.Sprintf("no complete answer: %d bytes came within the time", s.read), err}
-	case errors.As(err, &errno) && s.read == 0:
+	case errno == syscall.ECONNRESET && s.read == 0:
+		return a, &failure{"reset the connection without an answer", err}
+	case errno != 0 && s.read == 0:
 		return a, err
-	case errors.As(err, &errno):
+	case errno != 0:
 		return seen, &failure{fmt.Sprintf("%v after %d bytes", errno, s.read), err}
 	case errors.As(err, &other):
 		return seen, err

@@ -41,7 +41,7 @@ var peers = map[string]peer{
 	"memcached":  {service: "memcached", says: []string{"", "VERSION 1.6.18\r\n"}},
 	"kafka":      {service: "kafka", says: []string{"", "\x00\x00\x00\x16\x00\x00\x5a\x11\x00\x00\x00\x00\x00\x02\x00\x00\x00\x00\x00\x09\x00\x12\x00\x00\x00\x04"}},
 	"ldap":       {service: "ldap", says: []string{"", testLDAP}},
-	"mqtt":       {service: "mqtt", says: []string{"", "\x20\x02\x00\x01"}},
+	"mqtt":       {service: "mqtt", says: []string{"", "\x20\x02\x00\x02"}},
 	"socks5":     {service: "socks5", says: []string{"", "\x05\x00"}},
 	"http-proxy": {service: "http-proxy", says: []string{"", "HTTP/1.1 502 Bad Gateway\r\nVia: 1.1 test\r\n\r\n"}},
 	"dns":        {service: "dns", answers: testDNS},

@@ -7,9 +7,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // maxTLS is how many bytes of TLS are read: a chain of certificates alone may have 20,000.
@@ -77,7 +76,7 @@ func (s *session) bye() {
 // tlsError is the error of a handshake for people. Those that tell nothing of TLS stay what they are.
 func tlsError(s *session, err error) error {
 	var op *net.OpError
-	var errno unix.Errno
+	var errno syscall.Errno
 	var head tls.RecordHeaderError
 	switch {
 	case errors.As(err, &op) && op.Op == "remote error":

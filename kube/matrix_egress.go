@@ -44,16 +44,63 @@ func (e *Evaluator) Egress(from *Workload) EgressSet {
 // outside is which addresses a pod may send to, where they are no pod's.
 func (e *Evaluator) outside(p *pod) EgressSet {
 	g := e.groups()
-	s := setState{live: flowset.Of(flowset.AllAddrs(), ported)}
-	for _, in := range g.compiled(g.of[p.index]).egress {
-		s = s.step(&in)
-	}
-	may := flowset.UnionOf(s.allow, s.live, s.passed)
-	set := EgressSet{may.Subtract(s.deny), may}
+	set := throughOutside(g.compiled(g.of[p.index]).egress)
 	if !p.Pod.HostNetwork {
 		set.Possible = set.Possible.Union(flowset.Of(e.ownNode(p), ported))
 	}
 	return set
+}
+
+// throughOutside is what a program lets through with the addresses that are no pod's.
+func throughOutside(prog []instr) EgressSet {
+	s := setState{live: flowset.Of(flowset.AllAddrs(), ported)}
+	for i := range prog {
+		s = s.step(&prog[i])
+	}
+	may := flowset.UnionOf(s.allow, s.live, s.passed)
+	return EgressSet{may.Subtract(s.deny), may}
+}
+
+// IngressSet is what may send to a workload, by the rules about its ingress alone: a source in the cluster may have rules about its
+// egress. Sources stand in its sets where destinations do in others, peers as in [EgressSet].
+type IngressSet struct {
+	Certain  flowset.Set // allowed
+	Possible flowset.Set // allowed or undecidable
+}
+
+// Ingress is what may send to a workload.
+func (e *Evaluator) Ingress(to *Workload) IngressSet {
+	p := e.byObject[to]
+	if p == nil || p.Broken() || len(e.cluster.Unread) > 0 {
+		return IngressSet{Possible: flowset.OfBoth(flowset.AllAddrs(), flowset.AllPeers(), ported)}
+	}
+	g := e.groups()
+	prog := g.compiled(g.of[p.index]).ingress
+	set := IngressSet(throughOutside(prog))
+	if !p.Pod.HostNetwork {
+		node := flowset.Of(e.ownNode(p), ported)
+		set.Possible = set.Possible.Union(node)
+		if p.Pod.NodeName != "" {
+			set.Certain = set.Certain.Union(node)
+		}
+	}
+	var certain, possible flowset.Builder
+	certain.AddSet(set.Certain)
+	possible.AddSet(set.Possible)
+	for i, w := range e.Workloads() {
+		q := e.byObject[w]
+		reach := g.one(prog, g.of[q.index], false)
+		x := podEnd(q)
+		switch m := e.isOwnNode(p, &x); {
+		case p == q && p.IsPod() || m == yes && !p.Pod.HostNetwork:
+			reach = everyPort
+		case m == maybe && !p.Pod.HostNetwork:
+			reach.Possible = ported
+		}
+		certain.AddPeer(flowset.Peer(i), reach.Certain)
+		possible.AddPeer(flowset.Peer(i), reach.Possible)
+	}
+	return IngressSet{certain.Set(), possible.Set()}
 }
 
 // ownNode is the addresses that are, or may be, of the node of a pod.

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
+
+	"github.com/sallyport/sallyport/profile/flowset"
 )
 
 // TestAgree compares the two ways of deciding, which share no code but the matching of peers: the walk through the tiers for one
@@ -24,11 +27,18 @@ func TestAgree(t *testing.T) {
 		var rows int
 		for row := range e.Matrix() {
 			rows++
-			outside := e.Egress(row.From)
+			from := flowset.Peer(slices.Index(work, row.From))
+			outside, inside := e.Egress(row.From), e.Ingress(row.From)
 			for i, to := range work {
 				reach := row.Reach[i]
 				if a := e.Allowed(row.From, to); a != *reach {
 					t.Fatalf("seed %d: %v to %v: Allowed says %v, the matrix %v", seed, row.From, to, a, *reach)
+				}
+				sources := e.Ingress(to)
+				both := Reach{outside.Certain.ToPeer(flowset.Peer(i)), outside.Possible.ToPeer(flowset.Peer(i))}.
+					Intersect(Reach{sources.Certain.ToPeer(from), sources.Possible.ToPeer(from)})
+				if both != *reach {
+					t.Fatalf("seed %d: %v to %v: the sets of both together say %v, the matrix %v", seed, row.From, to, both, *reach)
 				}
 				if i == 0 && row.From == to {
 					continue
@@ -56,6 +66,11 @@ func TestAgree(t *testing.T) {
 				want := verdictOf(Reach{outside.Certain.To(a), outside.Possible.To(a)}, protocol, port)
 				if d.Verdict != want {
 					t.Fatalf("seed %d: %v to %v %v/%d: decision %v, the set says %v\n%v", seed, row.From, a, protocol, port, d.Verdict, want, d.Chain)
+				}
+				d = e.Decide(Origin{Addr: a}, Destination{Workload: row.From}, protocol, port)
+				want = verdictOf(Reach{inside.Certain.To(a), inside.Possible.To(a)}, protocol, port)
+				if d.Verdict != want {
+					t.Fatalf("seed %d: %v to %v %v/%d: decision %v, the set says %v\n%v", seed, a, row.From, protocol, port, d.Verdict, want, d.Chain)
 				}
 			}
 		}

@@ -55,8 +55,16 @@ type cut struct {
 // through runs the egress program of a pod for the addresses of no pod. Where see is given, it is told which instruction came to which.
 func (e *Evaluator) through(p *pod, see func(cut)) EgressSet {
 	g := e.groups()
+	set := throughProgram(g.compiled(g.of[p.index]).egress, see)
+	if !p.Pod.HostNetwork {
+		set.Possible = set.Possible.Union(flowset.Of(e.ownNode(p), ported))
+	}
+	return set
+}
+
+// throughProgram is what a program lets through with the addresses that are no pod's.
+func throughProgram(prog []instr, see func(cut)) EgressSet {
 	s := setState{live: flowset.Of(flowset.AllAddrs(), ported)}
-	prog := g.compiled(g.of[p.index]).egress
 	for i := range prog {
 		in := &prog[i]
 		if see != nil && in.op == opRule {
@@ -65,11 +73,49 @@ func (e *Evaluator) through(p *pod, see func(cut)) EgressSet {
 		s = s.step(in)
 	}
 	may := flowset.UnionOf(s.allow, s.live, s.passed)
-	set := EgressSet{may.Subtract(s.deny), may}
-	if !p.Pod.HostNetwork {
-		set.Possible = set.Possible.Union(flowset.Of(e.ownNode(p), ported))
+	return EgressSet{may.Subtract(s.deny), may}
+}
+
+// IngressSet is what may send to a workload, by the rules about its ingress alone: a source in the cluster may have rules about its
+// egress. Sources stand in its sets where destinations do in others, peers as in [EgressSet].
+type IngressSet struct {
+	Certain  flowset.Set // allowed
+	Possible flowset.Set // allowed or undecidable
+}
+
+// Ingress is what may send to a workload.
+func (e *Evaluator) Ingress(to *Workload) IngressSet {
+	p := e.byObject[to]
+	if p == nil || p.Broken() || len(e.cluster.Unread) > 0 {
+		return IngressSet{Possible: flowset.OfBoth(flowset.AllAddrs(), flowset.AllPeers(), ported)}
 	}
-	return set
+	g := e.groups()
+	prog := g.compiled(g.of[p.index]).ingress
+	set := IngressSet(throughProgram(prog, nil))
+	if !p.Pod.HostNetwork {
+		node := flowset.Of(e.ownNode(p), ported)
+		set.Possible = set.Possible.Union(node)
+		if p.Pod.NodeName != "" {
+			set.Certain = set.Certain.Union(node)
+		}
+	}
+	var certain, possible flowset.Builder
+	certain.AddSet(set.Certain)
+	possible.AddSet(set.Possible)
+	for i, w := range e.Workloads() {
+		q := e.byObject[w]
+		reach := g.one(prog, g.of[q.index], false)
+		x := podEnd(q)
+		switch m := e.isOwnNode(p, &x); {
+		case p == q && p.IsPod() || m == yes && !p.Pod.HostNetwork:
+			reach = everyPort
+		case m == maybe && !p.Pod.HostNetwork:
+			reach.Possible = ported
+		}
+		certain.AddPeer(flowset.Peer(i), reach.Certain)
+		possible.AddPeer(flowset.Peer(i), reach.Possible)
+	}
+	return IngressSet{certain.Set(), possible.Set()}
 }
 
 // ownNode is the addresses that are, or may be, of the node of a pod.

@@ -25,6 +25,7 @@ func TestAgree(t *testing.T) {
 		for row := range e.Matrix() {
 			rows++
 			outside := e.Egress(row.From)
+			apart := e.Outside(row.From)
 			for i, to := range work {
 				reach := row.Reach[i]
 				if a := e.Allowed(row.From, to); a != *reach {
@@ -56,6 +57,25 @@ func TestAgree(t *testing.T) {
 				want := verdictOf(Reach{outside.Certain.To(a), outside.Possible.To(a)}, protocol, port)
 				if d.Verdict != want {
 					t.Fatalf("seed %d: %v to %v %v/%d: decision %v, the set says %v\n%v", seed, row.From, a, protocol, port, d.Verdict, want, d.Chain)
+				}
+				if !apart.To.Certain.To(a).Equal(outside.Certain.To(a)) || !apart.To.Possible.To(a).Equal(outside.Possible.To(a)) {
+					t.Fatalf("seed %d: %v to %v: Outside says %v, Egress %v", seed, row.From, a, apart.To, outside)
+				}
+				d = e.Decide(Origin{Addr: a}, Destination{Workload: row.From}, protocol, port)
+				want = verdictOf(Reach{apart.From.Certain.To(a), apart.From.Possible.To(a)}, protocol, port)
+				if d.Verdict != want {
+					t.Fatalf("seed %d: %v from %v %v/%d: decision %v, the set says %v\n%v", seed, row.From, a, protocol, port, d.Verdict, want, d.Chain)
+				}
+				for _, share := range e.DecidePorts(Origin{Workload: row.From}, Destination{Addr: a}, AnyProtocol) {
+					for p, ports := range share.Transports.All() {
+						for first, last := range ports.Ranges() {
+							for _, port := range []uint16{max(first, 1), last} {
+								if v := verdictOf(Reach{outside.Certain.To(a), outside.Possible.To(a)}, Protocol(p), port); v != share.Verdict {
+									t.Fatalf("seed %d: %v to %v %v/%d: DecidePorts says %v, the set %v", seed, row.From, a, p, port, share.Verdict, v)
+								}
+							}
+						}
+					}
 				}
 			}
 		}

@@ -1,6 +1,9 @@
 package kube
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+)
 
 // direction is what comes of a flow at one of its ends: egress at the source, ingress at the destination. The tiers are asked in
 // their order: admin policies by priority, NetworkPolicies, baseline policies, and the default, which allows
@@ -182,6 +185,9 @@ func (w *walk) admin(p *AdminPolicy, layer Layer) outcome {
 		switch {
 		case m == no:
 			c.Says = DoesNotAdmit
+			if w.o != nil && !r.unknown() {
+				c.Words, c.OtherPorts = r.otherThan(words), words == noPort
+			}
 			if r.Action != Allow {
 				c.Says = NotApplicable
 			}
@@ -222,7 +228,7 @@ func (w *walk) adminRule(r *AdminRule) (match, string) {
 		}
 	}
 	if peer == no {
-		return no, "no peer of it matches"
+		return no, noPeer
 	}
 	if r.Ports == nil {
 		return peer, ""
@@ -234,7 +240,10 @@ func (w *walk) adminRule(r *AdminRule) (match, string) {
 		}
 	}
 	if port == no {
-		return no, "its peer matches, its ports don't"
+		if peer == maybe {
+			return no, mayPeer
+		}
+		return no, noPort
 	}
 	return both(peer, port), ""
 }
@@ -266,6 +275,7 @@ func (w *walk) broken(m *Meta, c Considered) {
 // later tiers are not asked.
 func (w *walk) policies() outcome {
 	var out outcome
+	var isolating []*NetworkPolicy
 	isolated, admitted := no, no
 	for _, p := range w.self.pod.space.policies {
 		c := Considered{Pos: p.Pos, Direction: w.d, Layer: NetworkPolicyLayer, Object: p.String()}
@@ -287,6 +297,7 @@ func (w *walk) policies() outcome {
 			continue
 		}
 		isolated = max(isolated, selected)
+		isolating = append(isolating, p)
 		admitted = max(admitted, w.policy(p, selected))
 	}
 	if isolated == no {
@@ -302,8 +313,13 @@ func (w *walk) policies() outcome {
 		out |= mayFall
 	}
 	if out == mayDeny {
-		words := "policies select " + w.self.pod.String() + ", and no rule of theirs admits this"
-		w.o.consider(Considered{Direction: w.d, Layer: NetworkPolicyLayer, Says: Denies, Words: words, Decides: true})
+		c := Considered{Direction: w.d, Layer: NetworkPolicyLayer, Says: Denies, Decides: true}
+		c.Words = fmt.Sprintf("%d NetworkPolicies isolate it, and none of their rules admits this", len(isolating))
+		if len(isolating) == 1 {
+			p := isolating[0]
+			c.Pos, c.Words = p.rulesPos(w.d), p.String()+" isolates it, and "+noneOf(len(p.Rules(w.d)), w.d)
+		}
+		w.o.consider(c)
 	}
 	return out
 }
@@ -325,6 +341,9 @@ func (w *walk) policy(p *NetworkPolicy, selected match) match {
 		c.Pos, c.Rule, c.Words = r.Pos, i+1, words
 		c.Says = [...]Saying{no: DoesNotAdmit, maybe: Unclear, yes: Admits}[m]
 		c.Decides = m == yes
+		if m == no && w.o != nil {
+			c.Words, c.OtherPorts = r.otherThan(words), words == noPort
+		}
 		w.o.consider(c)
 		if result = max(result, m); result == yes {
 			return yes
@@ -346,7 +365,7 @@ func (w *walk) rule(p *NetworkPolicy, r *NetworkPolicyRule) (match, string) {
 		peer = max(peer, w.e.matchesPeer(p.Namespace, &r.Peers[i], w.peer, w.seen, w.o))
 	}
 	if peer == no {
-		return no, "no peer of it matches"
+		return no, noPeer
 	}
 	port := no
 	if len(r.Ports) == 0 {
@@ -359,7 +378,10 @@ func (w *walk) rule(p *NetworkPolicy, r *NetworkPolicyRule) (match, string) {
 		port = max(port, w.e.matchesPort(&r.Ports[i], w.f, w.o))
 	}
 	if port == no {
-		return no, "its peer matches, its ports don't"
+		if peer == maybe {
+			return no, mayPeer
+		}
+		return no, noPort
 	}
 	return both(peer, port), ""
 }

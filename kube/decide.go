@@ -45,6 +45,7 @@ type question struct {
 	from     end
 	protocol Protocol
 	port     uint16
+	about    flowset.Addrs // the addresses that one stands for
 }
 
 // source finds the source: without it there is nothing to ask, and the decision says why.
@@ -207,10 +208,11 @@ func (q *question) flow(f flow) Decision {
 	egress := out.verdict()
 	f.before = nil
 	ingress := q.e.direction(&f, Ingress, &o).verdict()
-	d := Decision{Chain: o.chain, Verdict: Undecidable}
+	d := Decision{Chain: o.chain, Verdict: Undecidable, Egress: egress, Ingress: ingress}
 	switch {
 	case egress == Denied || ingress == Denied:
 		d.Verdict = Denied
+		d.Remedies = q.e.remedies(&f, q.about, o.chain)
 	case egress == Allowed && ingress == Allowed:
 		d.Verdict = Allowed
 	default:

@@ -21,6 +21,7 @@ func (q *question) addr(a netip.Addr) Decision {
 			return q.pod(to.pod)
 		}
 		d := q.families(to)
+		d.Notes = append(d.Notes, a.String()+" is "+to.pod.String())
 		return d
 	}
 	if to.node != nil {
@@ -132,7 +133,15 @@ func (q *question) serviceAt(s *Service, at netip.Addr) Decision {
 			}},
 		}
 	}
-	return join(parts)
+	d := join(parts)
+	if len(d.Parts) == 0 {
+		words := s.String() + " leads to " + parts[0].To
+		if len(parts) > 1 {
+			words += fmt.Sprintf(", and to %d more of which the same holds", len(parts)-1)
+		}
+		d.Notes = append(d.Notes, words)
+	}
+	return d
 }
 
 func (q *question) noEndpointHint(s *Service) string {

@@ -29,6 +29,7 @@ func TestAgree(t *testing.T) {
 			rows++
 			from := flowset.Peer(slices.Index(work, row.From))
 			outside, inside := e.Egress(row.From), e.Ingress(row.From)
+			apart := e.Outside(row.From)
 			for i, to := range work {
 				reach := row.Reach[i]
 				if a := e.Allowed(row.From, to); a != *reach {
@@ -71,6 +72,23 @@ func TestAgree(t *testing.T) {
 				want = verdictOf(Reach{inside.Certain.To(a), inside.Possible.To(a)}, protocol, port)
 				if d.Verdict != want {
 					t.Fatalf("seed %d: %v to %v %v/%d: decision %v, the set says %v\n%v", seed, a, row.From, protocol, port, d.Verdict, want, d.Chain)
+				}
+				if !apart.To.Certain.To(a).Equal(outside.Certain.To(a)) || !apart.To.Possible.To(a).Equal(outside.Possible.To(a)) {
+					t.Fatalf("seed %d: %v to %v: Outside says %v, Egress %v", seed, row.From, a, apart.To, outside)
+				}
+				if !apart.From.Certain.To(a).Equal(inside.Certain.To(a)) || !apart.From.Possible.To(a).Equal(inside.Possible.To(a)) {
+					t.Fatalf("seed %d: %v from %v: Outside says %v, Ingress %v", seed, row.From, a, apart.From, inside)
+				}
+				for _, share := range e.DecidePorts(Origin{Workload: row.From}, Destination{Addr: a}, AnyProtocol) {
+					for p, ports := range share.Transports.All() {
+						for first, last := range ports.Ranges() {
+							for _, port := range []uint16{max(first, 1), last} {
+								if v := verdictOf(Reach{outside.Certain.To(a), outside.Possible.To(a)}, Protocol(p), port); v != share.Verdict {
+									t.Fatalf("seed %d: %v to %v %v/%d: DecidePorts says %v, the set %v", seed, row.From, a, p, port, share.Verdict, v)
+								}
+							}
+						}
+					}
 				}
 			}
 		}

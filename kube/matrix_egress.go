@@ -205,7 +205,9 @@ func (q *question) prefix(prefix netip.Prefix) Decision {
 			return
 		}
 		for first := range addrs.Ranges() { // an address for all: what decides is the same
-			d := q.families(q.e.endAt(first))
+			one := *q
+			one.about = addrs
+			d := one.families(q.e.endAt(first))
 			parts = append(parts, DecisionPart{To: addrs.String(), Addrs: addrs.Prefixes(), Decision: d})
 			return
 		}

@@ -26,8 +26,9 @@ type grouping struct {
 	rules   map[ruleKey][]instr
 	hosts   bool // a pod is on the host network
 
-	once  sync.Mutex // guards the maps above, and programs, for Allowed and Egress
+	once  sync.Mutex // guards the maps above, programs, and apart, for Allowed and Egress
 	progs map[int32]*compiled
+	apart map[int32]Outside // what passes between a class and addresses outside
 }
 
 // class is pods that are equal to all rules.
@@ -62,6 +63,7 @@ func (e *Evaluator) group() *grouping {
 		ports:  map[portKey]map[uint16][]span{},
 		rules:  map[ruleKey][]instr{},
 		progs:  map[int32]*compiled{},
+		apart:  map[int32]Outside{},
 	}
 	signs := g.signs()
 	keys := make([]string, len(e.pods))

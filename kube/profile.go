@@ -381,6 +381,9 @@ func (d *Decision) decider() (from profile.Origin, words string, routed bool) {
 		if !c.Decides || d.Verdict == Denied && c.Says != Denies && c.Says != NotApplicable {
 			continue
 		}
+		if c.Object == "" && c.Layer == NetworkPolicyLayer {
+			return d.isolation(c)
+		}
 		return profile.Origin{Object: objectRule(c.Object, c.Rule), File: c.File, Line: c.Line}, c.Words, c.Layer == Routing && d.Verdict == Denied
 	}
 	for i := range d.Parts {
@@ -389,6 +392,25 @@ func (d *Decision) decider() (from profile.Origin, words string, routed bool) {
 		}
 	}
 	return profile.Origin{}, "", false
+}
+
+// isolation is what a denial comes of that no one rule says: the first of the policies that isolate the pod stands for all.
+func (d *Decision) isolation(c Considered) (from profile.Origin, words string, routed bool) {
+	more := -1
+	last := ""
+	for _, b := range d.Chain {
+		if b.Direction != c.Direction || b.Layer != c.Layer || b.Says != DoesNotAdmit || b.Object == last {
+			continue
+		}
+		last = b.Object
+		if more++; more == 0 {
+			from = profile.Origin{Object: b.Object, File: b.File, Line: b.Line}
+		}
+	}
+	if c.File != "" {
+		from.File, from.Line = c.File, c.Line
+	}
+	return from, isolates(max(more, 0)), false
 }
 
 func objectRule(object string, rule int) string {

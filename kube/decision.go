@@ -69,10 +69,18 @@ const (
 	NetworkPolicyLayer
 	BaselineLayer
 	DefaultLayer // what holds where no policy decides
+
+	// Layers beside the tiers, which all have to let an attempt pass.
+	EgressFirewallLayer
+	EgressNetworkPolicyLayer
+	MeshLayer // Istio
 )
 
 func (l Layer) String() string {
-	return [...]string{"routing", "admin tier", "NetworkPolicy", "baseline tier", "default"}[l]
+	return [...]string{
+		"routing", "admin tier", "NetworkPolicy", "baseline tier", "default",
+		EgressFirewallLayer: "EgressFirewall", EgressNetworkPolicyLayer: "EgressNetworkPolicy", MeshLayer: "Istio",
+	}[l]
 }
 
 // Saying is what an object or rule says of the connection.
@@ -101,7 +109,7 @@ type Considered struct {
 	Name      string // the rule's, where it has one
 	Says      Saying
 	Words     string // why
-	Decides   bool   // the direction's verdict comes of it
+	Decides   bool   // what its layer says comes of it
 }
 
 // String is a line of the chain.

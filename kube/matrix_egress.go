@@ -34,6 +34,7 @@ func (e *Evaluator) Egress(from *Workload) EgressSet {
 			if x := podEnd(q); q.Pod.HostNetwork && e.isOwnNode(p, &x) != no {
 				reach.Possible = ported
 			}
+			reach = reach.Intersect(g.besideEgress(p, q, false))
 		}
 		certain.AddPeer(flowset.Peer(i), reach.Certain)
 		possible.AddPeer(flowset.Peer(i), reach.Possible)
@@ -52,11 +53,24 @@ type cut struct {
 	flows flowset.Set
 }
 
-// through runs the egress program of a pod for the addresses of no pod. Where see is given, it is told which instruction came to which.
+// through runs the egress programs of a pod for the addresses of no pod: the tiers', then those of the layers beside them. Where see is
+// given, it is told which instruction came to which.
 func (e *Evaluator) through(p *pod, see func(cut)) EgressSet {
 	g := e.groups()
+	c := g.compiled(g.of[p.index])
+	set := throughProgram(c.egress, see)
+	if !p.Pod.HostNetwork {
+		set.Possible = set.Possible.Union(flowset.Of(e.ownNode(p), ported))
+	}
+	for i := range c.egressBesides {
+		left := throughProgram(c.egressBesides.of(i, true), see)
+		set = EgressSet{set.Certain.Intersect(left.Certain), set.Possible.Intersect(left.Possible)}
+	}
+	return set
+}
+
+func throughProgram(prog []instr, see func(cut)) EgressSet {
 	s := setState{live: flowset.Of(flowset.AllAddrs(), ported)}
-	prog := g.compiled(g.of[p.index]).egress
 	for i := range prog {
 		in := &prog[i]
 		if see != nil && in.op == opRule {
@@ -65,11 +79,7 @@ func (e *Evaluator) through(p *pod, see func(cut)) EgressSet {
 		s = s.step(in)
 	}
 	may := flowset.UnionOf(s.allow, s.live, s.passed)
-	set := EgressSet{may.Subtract(s.deny), may}
-	if !p.Pod.HostNetwork {
-		set.Possible = set.Possible.Union(flowset.Of(e.ownNode(p), ported))
-	}
-	return set
+	return EgressSet{may.Subtract(s.deny), may}
 }
 
 // ownNode is the addresses that are, or may be, of the node of a pod.
@@ -145,6 +155,7 @@ func (q *question) prefix(prefix netip.Prefix) Decision {
 		rest = rest.Subtract(one)
 		parts = append(parts, DecisionPart{To: q.e.vips[a].service.String() + " at " + a.String(), Addrs: one.Prefixes(), Decision: q.addr(a)})
 	}
+	q.direct = true
 	if q.from.pod == nil {
 		return Decision{Verdict: Allowed, Parts: parts, Notes: []string{"policies don't apply to what is no pod of the cluster"}}
 	}

@@ -6,7 +6,15 @@ import "net/netip"
 // replaced: [Meta.Kind] tells which.
 type EgressFirewall struct {
 	Meta
-	Rules []EgressFirewallRule // the first that matches decides; without one, allowed
+	Rules  []EgressFirewallRule // the first that matches decides; without one, allowed
+	Status FirewallStatus       // EgressFirewall only
+}
+
+// FirewallStatus is what the nodes say of an object in its status.
+type FirewallStatus struct {
+	Pos            // of the message; Line 0 where there is none
+	Refused bool   // a node could not apply it, and holds what it had before
+	Message string // of that node, or any
 }
 
 // EgressFirewallRule has exactly one destination.
@@ -14,6 +22,7 @@ type EgressFirewallRule struct {
 	Pos
 	Action       Action               // Allow or Deny
 	CIDR         netip.Prefix         // valid where it is the destination
+	HostBits     bool                 // CIDR was written with bits beyond its prefix length
 	Name         string               // dnsName: lower case, without a dot at its end; may begin with "*." in EgressFirewall
 	NodeSelector *LabelSelector       // EgressFirewall only
 	Ports        []EgressFirewallPort // EgressFirewall only; empty: every port of every protocol
@@ -40,6 +49,14 @@ type EgressIPAssignment struct {
 	Pos
 	Node    string
 	Address netip.Addr
+}
+
+// ClusterNetwork is config.openshift.io/v1 Network: the one named cluster counts.
+type ClusterNetwork struct {
+	Meta
+	Type     string         // OVNKubernetes, OpenShiftSDN
+	Pods     []netip.Prefix // clusterNetwork: where pods have their addresses
+	Services []netip.Prefix // serviceNetwork
 }
 
 // Proxy is config.openshift.io/v1 Proxy: the one named cluster counts.

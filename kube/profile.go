@@ -97,7 +97,7 @@ func (x *profiler) addresses(prog []instr, cuts []cut) {
 	if open := possible.Subtract(certain); !open.IsEmpty() {
 		x.open(open)
 	}
-	if inOrder(prog) {
+	if len(x.e.layers) == 0 && inOrder(prog) {
 		for i := range prog {
 			if in := &prog[i]; in.op == opRule && !in.addrs.IsEmpty() {
 				x.add(flowset.Of(in.addrs, in.ports), profileVerdict(in.action), "", in.from)
@@ -245,7 +245,7 @@ func (x *profiler) toPod(q *pod) []portRule {
 	if rules, there := x.toClass[class]; there && !x.g.hosts {
 		return rules
 	}
-	reach := x.e.Allowed(x.from.Workload, q.Workload)
+	reach := x.e.allowed(x.from.Workload, q.Workload, true)
 	mine, theirs := x.g.compiled(x.g.of[x.from.index]), x.g.compiled(class)
 	out, outReach := x.g.portCuts(mine.egress, class)
 	in, inReach := x.g.portCuts(theirs.ingress, x.g.of[x.from.index])

@@ -42,6 +42,7 @@ type EgressIP struct {
 	NamespaceSelector LabelSelector  // required
 	PodSelector       *LabelSelector // nil: all pods
 	Assigned          []EgressIPAssignment
+	HasStatus         bool // the object tells what is assigned
 }
 
 // EgressIPAssignment is status.items: a node that carries an address.
@@ -65,6 +66,9 @@ type Proxy struct {
 	HTTP, HTTPS, No                   string // spec.httpProxy, httpsProxy, noProxy
 	StatusHTTP, StatusHTTPS, StatusNo string // what is in use: noProxy with what the operator adds
 	TrustedCA                         string // a ConfigMap in openshift-config
+
+	// Where the values stand: those of the status where it has them, else those of the spec. Line 0 where there is none.
+	HTTPPos, HTTPSPos, NoPos Pos
 }
 
 // SecurityContextConstraints is security.openshift.io/v1 SecurityContextConstraints, as far as it has a part in what a
@@ -74,6 +78,7 @@ type SecurityContextConstraints struct {
 	Priority                 *int
 	AllowPrivileged          bool
 	AllowEscalation          Tristate
+	DefaultAllowEscalation   Tristate
 	AllowHostNetwork         bool
 	AllowHostPorts           bool
 	DefaultAddCapabilities   []string
@@ -82,7 +87,8 @@ type SecurityContextConstraints struct {
 	AllowedUnsafeSysctls     []string // "*" at the end is a prefix
 	ForbiddenSysctls         []string
 	RunAsUser                RunAsUserStrategy
-	SELinuxType              string // seLinuxContext.type: MustRunAs, RunAsAny
+	SELinuxType              string   // seLinuxContext.type: MustRunAs, RunAsAny
+	Volumes                  []string // kinds of volumes that are allowed; "*" is all
 	Users, Groups            []string
 }
 

@@ -177,6 +177,7 @@ func (r *reader) egressIP(m Meta, n *tree.Node) {
 	if !selector {
 		r.errorf(spec, "has no namespaceSelector: want one ({} selects all)")
 	}
+	e.HasStatus = status != nil
 	if items := status.Get("items"); items != nil {
 		for _, item := range r.items(items, "assignments", "status: item") {
 			a := EgressIPAssignment{Pos: r.pos(item)}
@@ -205,10 +206,13 @@ func (r *reader) proxy(m Meta, n *tree.Node) {
 			switch k.Value {
 			case "httpProxy":
 				*http, _ = r.text(v)
+				p.HTTPPos = r.pos(v)
 			case "httpsProxy":
 				*https, _ = r.text(v)
+				p.HTTPSPos = r.pos(v)
 			case "noProxy":
 				*no, _ = r.text(v)
+				p.NoPos = r.pos(v)
 			case "trustedCA":
 				if name := v.Get("name"); name != nil {
 					p.TrustedCA, _ = r.text(name)
@@ -235,7 +239,7 @@ func (r *reader) scc(m Meta, n *tree.Node) {
 	lists := map[string]*[]string{
 		"defaultAddCapabilities": &s.DefaultAddCapabilities, "requiredDropCapabilities": &s.RequiredDropCapabilities,
 		"allowedCapabilities": &s.AllowedCapabilities, "allowedUnsafeSysctls": &s.AllowedUnsafeSysctls,
-		"forbiddenSysctls": &s.ForbiddenSysctls, "users": &s.Users, "groups": &s.Groups,
+		"forbiddenSysctls": &s.ForbiddenSysctls, "volumes": &s.Volumes, "users": &s.Users, "groups": &s.Groups,
 	}
 	for k, v := range r.fields(n) {
 		if to := bools[k.Value]; to != nil {
@@ -254,14 +258,16 @@ func (r *reader) scc(m Meta, n *tree.Node) {
 			}
 		case "allowPrivilegeEscalation":
 			s.AllowEscalation = r.tristate(v)
+		case "defaultAllowPrivilegeEscalation":
+			s.DefaultAllowEscalation = r.tristate(v)
 		case "runAsUser":
 			s.RunAsUser = r.runAsUser(v)
 		case "seLinuxContext":
 			if t := v.Get("type"); t != nil {
 				s.SELinuxType, _ = r.text(t)
 			}
-		case "apiVersion", "kind", "metadata", "volumes", "allowedFlexVolumes", "allowHostDirVolumePlugin", "allowHostPID", "allowHostIPC",
-			"defaultAllowPrivilegeEscalation", "fsGroup", "readOnlyRootFilesystem", "seccompProfiles", "supplementalGroups", "userNamespaceLevel":
+		case "apiVersion", "kind", "metadata", "allowedFlexVolumes", "allowHostDirVolumePlugin", "allowHostPID", "allowHostIPC",
+			"fsGroup", "readOnlyRootFilesystem", "seccompProfiles", "supplementalGroups", "userNamespaceLevel":
 		default:
 			r.unread(k)
 		}

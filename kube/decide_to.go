@@ -12,6 +12,7 @@ import (
 // addr decides for an address: that of a service, a pod, a node, or something outside.
 func (q *question) addr(a netip.Addr) Decision {
 	a = a.Unmap().WithZone("")
+	q.direct = true
 	if v, there := q.e.vips[a]; there {
 		return q.serviceAt(v.service, a)
 	}
@@ -175,6 +176,7 @@ func (q *question) endpoints(s *Service, port *ServicePort, at netip.Addr) ([]De
 	add := func(to end, number uint16) {
 		f := *q
 		f.port = number
+		f.via, f.viaPort = s, q.port
 		var d Decision
 		if to.pod != nil && to.pod.Broken() {
 			d = q.pod(to.pod)

@@ -73,10 +73,18 @@ const (
 	NetworkPolicyLayer
 	BaselineLayer
 	DefaultLayer // what holds where no policy decides
+
+	// Layers beside the tiers, which all have to let an attempt pass.
+	EgressFirewallLayer
+	EgressNetworkPolicyLayer
+	MeshLayer // Istio
 )
 
 func (l Layer) String() string {
-	return [...]string{"routing", "admin tier", "NetworkPolicy", "baseline tier", "default"}[l]
+	return [...]string{
+		"routing", "admin tier", "NetworkPolicy", "baseline tier", "default",
+		EgressFirewallLayer: "EgressFirewall", EgressNetworkPolicyLayer: "EgressNetworkPolicy", MeshLayer: "Istio",
+	}[l]
 }
 
 // Saying is what an object or rule says of the connection.
@@ -105,7 +113,7 @@ type Considered struct {
 	Name      string // the rule's, where it has one
 	Says      Saying
 	Words     string // why
-	Decides   bool   // the direction's verdict comes of it
+	Decides   bool   // what its layer says comes of it
 	// OtherPorts tells of a rule that does not admit that it is for others of the destination's ports.
 	OtherPorts bool
 }

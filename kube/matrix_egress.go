@@ -34,6 +34,7 @@ func (e *Evaluator) Egress(from *Workload) EgressSet {
 			if x := podEnd(q); q.Pod.HostNetwork && e.isOwnNode(p, &x) != no {
 				reach.Possible = ported
 			}
+			reach = reach.Intersect(g.besideEgress(p, q, false))
 		}
 		certain.AddPeer(flowset.Peer(i), reach.Certain)
 		possible.AddPeer(flowset.Peer(i), reach.Possible)
@@ -52,17 +53,23 @@ type cut struct {
 	flows flowset.Set
 }
 
-// through runs the egress program of a pod for the addresses of no pod. Where see is given, it is told which instruction came to which.
+// through runs the egress programs of a pod for the addresses of no pod: the tiers', then those of the layers beside them. Where see is
+// given, it is told which instruction came to which.
 func (e *Evaluator) through(p *pod, see func(cut)) EgressSet {
 	g := e.groups()
-	set := throughProgram(g.compiled(g.of[p.index]).egress, see)
+	c := g.compiled(g.of[p.index])
+	set := throughProgram(c.egress, see)
 	if !p.Pod.HostNetwork {
 		set.Possible = set.Possible.Union(flowset.Of(e.ownNode(p), ported))
+	}
+	for i := range c.egressBesides {
+		left := throughProgram(c.egressBesides.of(i, true), see)
+		set = EgressSet{set.Certain.Intersect(left.Certain), set.Possible.Intersect(left.Possible)}
 	}
 	return set
 }
 
-// throughProgram is what a program lets through with the addresses that are no pod's.
+// throughProgram is what a program lets through with the addresses that are no pod\'s.
 func throughProgram(prog []instr, see func(cut)) EgressSet {
 	s := setState{live: flowset.Of(flowset.AllAddrs(), ported)}
 	for i := range prog {
@@ -91,14 +98,7 @@ func (e *Evaluator) Ingress(to *Workload) IngressSet {
 	}
 	g := e.groups()
 	prog := g.compiled(g.of[p.index]).ingress
-	set := IngressSet(throughProgram(prog, nil))
-	if !p.Pod.HostNetwork {
-		node := flowset.Of(e.ownNode(p), ported)
-		set.Possible = set.Possible.Union(node)
-		if p.Pod.NodeName != "" {
-			set.Certain = set.Certain.Union(node)
-		}
-	}
+	set := IngressSet(e.fromOutside(p))
 	var certain, possible flowset.Builder
 	certain.AddSet(set.Certain)
 	possible.AddSet(set.Possible)
@@ -112,6 +112,7 @@ func (e *Evaluator) Ingress(to *Workload) IngressSet {
 		case m == maybe && !p.Pod.HostNetwork:
 			reach.Possible = ported
 		}
+		reach = reach.Intersect(g.besideIngress(q, p, false))
 		certain.AddPeer(flowset.Peer(i), reach.Certain)
 		possible.AddPeer(flowset.Peer(i), reach.Possible)
 	}
@@ -191,6 +192,7 @@ func (q *question) prefix(prefix netip.Prefix) Decision {
 		rest = rest.Subtract(one)
 		parts = append(parts, DecisionPart{To: q.e.vips[a].service.String() + " at " + a.String(), Addrs: one.Prefixes(), Decision: q.addr(a)})
 	}
+	q.direct = true
 	if q.from.pod == nil {
 		return Decision{Verdict: Allowed, Parts: parts, Notes: []string{"policies don't apply to what is no pod of the cluster"}}
 	}

@@ -70,6 +70,9 @@ func (e *Evaluator) group() *grouping {
 	order := make([]*pod, len(e.pods))
 	for i, p := range e.pods {
 		keys[i] = p.key() + signs[i]
+		for _, l := range e.layers {
+			keys[i] += "\x00" + l.key(p)
+		}
 		order[i] = p
 	}
 	slices.SortStableFunc(order, func(a, b *pod) int {
@@ -156,6 +159,11 @@ func (g *grouping) signs() []string {
 	}
 	for _, set := range g.e.blocks {
 		add(set)
+	}
+	for _, l := range g.e.layers {
+		for _, set := range l.signs() {
+			add(set)
+		}
 	}
 	for _, list := range [][]*AdminPolicy{g.e.admin, g.e.baseline} {
 		for _, p := range list {

@@ -34,19 +34,18 @@ func (e *Evaluator) Outside(w *Workload) Outside {
 // fromOutside is which addresses may send to a pod, where they are no pod's. Its own node always may.
 func (e *Evaluator) fromOutside(p *pod) EgressSet {
 	g := e.groups()
-	s := setState{live: flowset.Of(flowset.AllAddrs(), ported)}
-	for _, in := range g.compiled(g.of[p.index]).ingress {
-		s = s.step(&in)
+	c := g.compiled(g.of[p.index])
+	set := throughProgram(c.ingress, nil)
+	if !p.Pod.HostNetwork {
+		own := flowset.Of(e.ownNode(p), ported)
+		set.Possible = set.Possible.Union(own)
+		if p.Pod.NodeName != "" {
+			set.Certain = set.Certain.Union(own)
+		}
 	}
-	may := flowset.UnionOf(s.allow, s.live, s.passed)
-	set := EgressSet{may.Subtract(s.deny), may}
-	if p.Pod.HostNetwork {
-		return set
-	}
-	own := flowset.Of(e.ownNode(p), ported)
-	set.Possible = set.Possible.Union(own)
-	if p.Pod.NodeName != "" {
-		set.Certain = set.Certain.Union(own)
+	for i := range c.ingressBesides {
+		left := throughProgram(c.ingressBesides.of(i, true), nil)
+		set = EgressSet{set.Certain.Intersect(left.Certain), set.Possible.Intersect(left.Possible)}
 	}
 	return set
 }

@@ -320,7 +320,7 @@ func hash(n *tree.Node, kind string) uint64 {
 // statusCounts tells of which kinds the status is read.
 func statusCounts(kind string) bool {
 	switch kind {
-	case "Pod", "Node", "Service", "EgressIP", "Proxy":
+	case "Pod", "Node", "Service", "EgressFirewall", "EgressIP", "Network", "Proxy":
 		return true
 	}
 	return false

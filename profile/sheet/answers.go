@@ -300,6 +300,11 @@ func (m *maker) source(asked, code string, src attempt.Source) {
 	x := Source{Asked: asked, Code: code, From: []int{}}
 	if src.Kind != attempt.SourceNone {
 		d := m.p.DecideBind(attempt.TCP, src.Addr)
+		if by := d.By(); by != nil && strings.HasPrefix(by.Reason, NotDecidable) {
+			x.Verdict, x.Text, x.From = Unknown, "not decidable from the objects", m.from(d.Words())
+			m.s.Sources = append(m.s.Sources, x)
+			return
+		}
 		if d.Verdict.Kind != profile.Allow {
 			x.Verdict, x.Text, x.From = No, "bind fails with "+errno(d.Verdict.Errno), m.from(d.Words())
 			m.s.Sources = append(m.s.Sources, x)

@@ -382,14 +382,21 @@ func (x *profiler) servicePort(s *Service, p *ServicePort, a netip.Addr) {
 
 // decider is what a decision comes of: of denials the rule that denies, else the first that admits; routed where it is no policy.
 func (d *Decision) decider() (from profile.Origin, words string, routed bool) {
-	for _, c := range d.Chain {
+	var by *Considered
+	for i := range d.Chain {
+		c := &d.Chain[i]
 		if !c.Decides || d.Verdict == Denied && c.Says != Denies && c.Says != NotApplicable {
 			continue
 		}
 		if c.Object == "" && c.Layer == NetworkPolicyLayer {
-			return d.isolation(c)
+			return d.isolation(*c)
 		}
-		return profile.Origin{Object: objectRule(c.Object, c.Rule), File: c.File, Line: c.Line}, c.Words, c.Layer == Routing && d.Verdict == Denied
+		if by == nil || by.Object == "" && c.Object != "" { // that no policy decides comes of no object
+			by = c
+		}
+	}
+	if by != nil {
+		return profile.Origin{Object: objectRule(by.Object, by.Rule), File: by.File, Line: by.Line}, by.Words, by.Layer == Routing && d.Verdict == Denied
 	}
 	for i := range d.Parts {
 		if d.Parts[i].Verdict == d.Verdict {

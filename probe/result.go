@@ -60,6 +60,8 @@ type Attempt struct {
 	Variant string  // the name of the way in which the source was chosen: "no bind"
 	NoPort  bool    // with a source without a port: IP_BIND_ADDRESS_NO_PORT (ip(7)), so that connect chooses the port
 
+	Expected *Expectation // that it shows to be met or not; nil for none
+
 	row int // of the local matrix
 }
 

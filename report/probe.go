@@ -99,12 +99,15 @@ func ProbeText(w io.Writer, found *Probe, o TextOptions) error {
 	if c := found.Comparison; c != nil {
 		p.comparison(c)
 	}
+	for i := range found.Unmet {
+		u := &found.Unmet[i]
+		p.head("not as expected", fmt.Sprintf("%s:%d: %s", u.File, u.Line, unmetWords(u)))
+	}
+	if n := found.Expected - len(found.Unmet); found.Expected > 0 {
+		p.head("", fmt.Sprintf("%d of %d are as expected", n, found.Expected))
+	}
 	for _, c := range m.Contrasts() {
-		what := fmt.Sprintf("%s: %s; without a bind it connects", sourceWords(c.Source), ended(c.Stage, c.Outcome, c.Took))
-		if c.Verdict == probe.Allowed {
-			what = "it connects with " + sourceWords(c.Source) + " alone"
-		}
-		p.head("source", what+fmt.Sprintf(" (%d of %d)", c.Count, c.Of))
+		p.head("source", contrastWords(&c))
 	}
 	last := ""
 	for _, r := range m.Rows() {
@@ -146,11 +149,7 @@ func endWords(e *probe.End) string {
 // comparison writes where declared and observed differ.
 func (p *printer) comparison(c *probe.Comparison) {
 	for _, d := range c.Differences {
-		to := fmt.Sprintf("%v port %s by %v, %s", d.Row.Addr, d.Ports(), d.Row.Protocol, d.Row.Source)
-		if d.Row.Name != "" {
-			to = d.Row.Name + " at " + to
-		}
-		p.head("differs", fmt.Sprintf("%s: declared %s, observed %s", to, d.Declared.Verdict, ended(d.End.Stage, d.End.Outcome, d.End.Took)))
+		p.head("differs", differenceWords(d))
 		if by := d.Declared.Words(); by != "" {
 			p.item("declared by "+by, "")
 		}

@@ -15,6 +15,8 @@ type Probe struct {
 	Observed   *probe.Observed
 	Comparison *probe.Comparison // nil where nothing was compared
 	Unresolved []Unresolved
+	Expected   int // expectations, of which Unmet are not met
+	Unmet      []probe.Unmet
 }
 
 // Unresolved is a target that was not tried, since its name was not found.
@@ -35,6 +37,8 @@ type (
 		Rows        []probeRow        `json:"rows"`
 		Unresolved  []probeUnresolved `json:"unresolved"`
 		Differences []probeDifference `json:"differences"`
+		Expected    int               `json:"expected"`
+		Unmet       []probeUnmet      `json:"unmet"`
 	}
 	probeUnresolved struct {
 		Target string `json:"target"`
@@ -81,6 +85,17 @@ type (
 		Detail  []string `json:"detail"`
 		Banner  string   `json:"banner"`
 	}
+	probeUnmet struct {
+		File   string `json:"file"`
+		Line   int    `json:"line"`
+		Target string `json:"target"`
+		Source string `json:"source"`
+		Want   string `json:"want"`
+		Got    []struct {
+			Destination string `json:"destination"`
+			probeEnd
+		} `json:"got"`
+	}
 	probeDifference struct {
 		Target   string      `json:"target"`
 		Address  string      `json:"address"`
@@ -99,7 +114,7 @@ func ProbeJSON(w io.Writer, p *Probe) error {
 	m := p.Observed.Matrix
 	doc := probeJSON{
 		Version: 1, Host: p.Observed.Name, Attempts: m.Attempts,
-		Local: []probeLocal{}, Contrasts: []probeContrast{}, Rows: []probeRow{}, Unresolved: []probeUnresolved{}, Differences: []probeDifference{},
+		Local: []probeLocal{}, Contrasts: []probeContrast{}, Rows: []probeRow{}, Unresolved: []probeUnresolved{}, Differences: []probeDifference{}, Expected: p.Expected, Unmet: []probeUnmet{},
 	}
 	if m.Attempts > 0 {
 		begin, end := m.Begin.UTC(), m.End.UTC()
@@ -124,6 +139,9 @@ func ProbeJSON(w io.Writer, p *Probe) error {
 	for _, u := range p.Unresolved {
 		doc.Unresolved = append(doc.Unresolved, probeUnresolved(u))
 	}
+	for i := range p.Unmet {
+		doc.Unmet = append(doc.Unmet, unmetOf(&p.Unmet[i]))
+	}
 	if p.Comparison != nil {
 		for _, d := range p.Comparison.Differences {
 			doc.Differences = append(doc.Differences, probeDifference{
@@ -136,6 +154,18 @@ func ProbeJSON(w io.Writer, p *Probe) error {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(doc)
+}
+
+func unmetOf(u *probe.Unmet) probeUnmet {
+	x := probeUnmet{File: u.File, Line: u.Line, Target: u.Target.Text, Source: u.Source.String(), Want: u.Want}
+	x.Got = make([]struct {
+		Destination string `json:"destination"`
+		probeEnd
+	}, len(u.Results))
+	for i := range u.Results {
+		x.Got[i].Destination, x.Got[i].probeEnd = u.Results[i].Destination.String(), resultEnd(&u.Results[i])
+	}
+	return x
 }
 
 func probeEndOf(e *probe.End) probeEnd { return endOf(e.Verdict, e.Stage, e.Outcome, e.Layer, e.Took) }

@@ -23,9 +23,9 @@ sheet, diff, check and run --profile take.`
 
 // probeFlags are the flags of probe.
 type probeFlags struct {
-	file, sources, output, compare string
-	timeout                        time.Duration
-	rate, concurrency              int
+	file, sources, output, compare, expect string
+	timeout                                time.Duration
+	rate, concurrency                      int
 }
 
 func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -37,7 +37,8 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.IntVar(&f.rate, "rate", 100, "attempts a second; 0: as fast as it goes, also to one host")
 	fs.IntVar(&f.concurrency, "concurrency", 0, "attempts at a time (default 64, with --rate 0 1000)")
 	fs.StringVar(&f.compare, "compare", "", "the `PROFILE` that was declared: show where it and what is observed differ, and exit with 1 where they do")
-	fs.StringVar(&f.output, "output", "text", "text, json, or yaml: the observed profile")
+	fs.StringVar(&f.expect, "expect", "", "a `FILE` of attempts and what must come of them: exit with 1 where something else does")
+	fs.StringVar(&f.output, "output", "text", "text, json, markdown, junit, or yaml: the observed profile")
 	if status, done := parse(fs, args, stdout); done {
 		return status
 	}
@@ -58,6 +59,7 @@ type prober struct {
 	limits         probe.Limits
 	targets        []probe.Target
 	declared       *profile.Profile
+	judge          probe.Judge
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	bad            bool
@@ -66,7 +68,7 @@ type prober struct {
 
 func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.Writer) (*prober, error) {
 	p := &prober{probeFlags: f, plan: &probe.Plan{}, stdin: stdin, stdout: stdout, stderr: stderr}
-	err := errors.Join(choice("sources", f.sources, "auto", "none", "all"), choice("output", f.output, "text", "json", "yaml"))
+	err := errors.Join(choice("sources", f.sources, "auto", "none", "all"), choice("output", f.output, "text", "json", "yaml", "markdown", "junit"))
 	if f.rate < 0 || f.concurrency < 0 || f.timeout <= 0 {
 		err = errors.Join(err, errors.New("--rate and --concurrency want numbers from 0, --timeout a time above 0"))
 	}
@@ -92,6 +94,15 @@ func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.
 		p.limits.Rate, p.limits.PerHost = -1, -1
 		if f.concurrency == 0 {
 			p.limits.Concurrency = 1000
+		}
+	}
+	if f.expect != "" {
+		data, err := readAll(f.expect, stdin)
+		if err != nil {
+			return nil, err
+		}
+		if p.judge.List, err = probe.ReadExpectations(f.expect, data); err != nil {
+			return nil, err
 		}
 	}
 	if f.compare != "" {
@@ -129,8 +140,13 @@ func (p *prober) run(ctx context.Context) int {
 	if p.output == "text" {
 		err = report.ProbeLocal(p.stdout, p.found.Observed.Local, o)
 	}
-	for r := range probe.Run(ctx, p.plan.Attempts(ctx, all), p.limits, probe.Meet) {
+	attempts := both(p.plan.Expected(ctx, p.judge.List), p.plan.Attempts(ctx, all))
+	for r := range probe.Run(ctx, attempts, p.limits, probe.Meet) {
 		m.Add(&r)
+		p.judge.Add(&r)
+	}
+	if p.expect != "" {
+		p.found.Expected, p.found.Unmet = len(p.judge.List), p.judge.Unmet()
 	}
 	interrupted := ctx.Err() != nil
 	if interrupted {
@@ -147,7 +163,7 @@ func (p *prober) run(ctx context.Context) int {
 	case err != nil:
 		problem(p.stderr, "write the result: %v", err)
 		return exitFailed
-	case interrupted, p.bad, p.found.Comparison != nil && len(p.found.Comparison.Differences) > 0:
+	case interrupted, p.bad, len(p.found.Unmet) > 0, p.found.Comparison != nil && len(p.found.Comparison.Differences) > 0:
 		return exitFound
 	}
 	return exitOK
@@ -157,6 +173,10 @@ func (p *prober) write(o report.TextOptions) error {
 	switch p.output {
 	case "json":
 		return report.ProbeJSON(p.stdout, &p.found)
+	case "markdown":
+		return report.ProbeMarkdown(p.stdout, &p.found)
+	case "junit":
+		return report.ProbeJUnit(p.stdout, &p.found)
 	case "yaml":
 		data, err := p.found.Observed.Profile().Encode()
 		if err != nil {
@@ -202,4 +222,23 @@ func (p *prober) all() (iter.Seq[probe.Target], func(), error) {
 			}
 		}
 	}, end, nil
+}
+
+func both[T any](a, b iter.Seq[T]) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for x := range a {
+			if !yield(x) {
+				return
+			}
+		}
+		b(yield)
+	}
+}
+
+// readAll reads a file, or standard input.
+func readAll(file string, stdin io.Reader) ([]byte, error) {
+	if file == "-" {
+		return io.ReadAll(stdin)
+	}
+	return os.ReadFile(file)
 }

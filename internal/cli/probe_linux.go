@@ -38,7 +38,7 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.IntVar(&f.concurrency, "concurrency", 0, "attempts at a time (default 64, with --rate 0 1000)")
 	fs.StringVar(&f.compare, "compare", "", "the `PROFILE` that was declared: show where it and what is observed differ, and exit with 1 where they do")
 	fs.StringVar(&f.expect, "expect", "", "a `FILE` of attempts and what must come of them: exit with 1 where something else does")
-	fs.StringVar(&f.output, "output", "text", "text, json, markdown, junit, or yaml: the observed profile")
+	fs.StringVar(&f.output, "output", "text", "text, json, markdown, junit, html, or yaml: the observed profile")
 	if status, done := parse(fs, args, stdout); done {
 		return status
 	}
@@ -68,7 +68,7 @@ type prober struct {
 
 func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.Writer) (*prober, error) {
 	p := &prober{probeFlags: f, plan: &probe.Plan{}, stdin: stdin, stdout: stdout, stderr: stderr}
-	err := errors.Join(choice("sources", f.sources, "auto", "none", "all"), choice("output", f.output, "text", "json", "yaml", "markdown", "junit"))
+	err := errors.Join(choice("sources", f.sources, "auto", "none", "all"), choice("output", f.output, "text", "json", "yaml", "markdown", "junit", "html"))
 	if f.rate < 0 || f.concurrency < 0 || f.timeout <= 0 {
 		err = errors.Join(err, errors.New("--rate and --concurrency want numbers from 0, --timeout a time above 0"))
 	}
@@ -177,6 +177,8 @@ func (p *prober) write(o report.TextOptions) error {
 		return report.ProbeMarkdown(p.stdout, &p.found)
 	case "junit":
 		return report.ProbeJUnit(p.stdout, &p.found)
+	case "html":
+		return report.ProbeHTML(p.stdout, &p.found)
 	case "yaml":
 		data, err := p.found.Observed.Profile().Encode()
 		if err != nil {

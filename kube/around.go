@@ -15,8 +15,9 @@ func (e *Evaluator) Around(d *Declared) sheet.Around {
 	a := &surveyor{e: e, from: e.byObject[d.Workload]}
 	around := sheet.Around{
 		Title:  d.Workload.String(),
-		Inside: append(a.services(), a.absent()...),
+		Inside: slices.Concat(a.services(), a.absent(), a.named()),
 		Names:  a.names(),
+		Proxy:  a.proxy(),
 		SeenAs: a.seenAs(),
 		Notes:  slices.Clone(d.Notes),
 	}
@@ -152,6 +153,91 @@ func (a *surveyor) absent() []sheet.Place {
 	return places
 }
 
+// mostNames is how many DNS names a page has.
+const mostNames = 12
+
+// namedPorts is a DNS name of a rule, and the ports that the rule is about: none for all.
+type namedPorts struct {
+	name  string
+	ports []EgressFirewallPort
+}
+
+// named are the DNS names that rules about the workload name, as they are decided when asked by that name.
+func (a *surveyor) named() []sheet.Place {
+	var places []sheet.Place
+	for _, n := range a.e.rulesByName(a.from) {
+		if len(places) == mostNames {
+			break
+		}
+		asked := strings.ReplaceAll(n.name, "*", "a")
+		ports := n.ports
+		if len(ports) == 0 {
+			ports = []EgressFirewallPort{{Protocol: TCP}}
+		}
+		for _, p := range ports {
+			port, words := p.Port, fmt.Sprintf("%d/%s", p.Port, strings.ToLower(p.Protocol.String()))
+			switch {
+			case p.Port == 0 && len(n.ports) == 0:
+				port, words = 443, ""
+			case p.Port == 0:
+				port, words = 443, "all/"+strings.ToLower(p.Protocol.String())
+			}
+			d := a.e.Decide(Origin{Workload: a.from.Workload}, Destination{Name: asked}, p.Protocol, port)
+			place := sheet.Place{Name: n.name, Ports: words, Statement: statement(&d, textOf(n.name))}
+			i := slices.IndexFunc(places, func(x sheet.Place) bool {
+				return x.Name == place.Name && x.Text == place.Text && slices.Equal(x.From, place.From)
+			})
+			switch {
+			case i < 0:
+				places = append(places, place)
+			case !strings.Contains(places[i].Ports, words):
+				places[i].Ports += ", " + words
+			}
+		}
+	}
+	return places
+}
+
+type textOf string
+
+func (t textOf) String() string { return string(t) }
+
+// rulesByName are the DNS names that rules which may concern a pod name.
+func (e *Evaluator) rulesByName(p *pod) []namedPorts {
+	var list []namedPorts
+	for _, f := range e.cluster.EgressFirewalls {
+		if f.Namespace != p.Namespace || f.Broken() {
+			continue
+		}
+		for i := range f.Rules {
+			if r := &f.Rules[i]; r.Name != "" {
+				list = append(list, namedPorts{r.Name, r.Ports})
+			}
+		}
+	}
+	for _, a := range slices.Concat(e.admin, e.baseline) {
+		x := podEnd(p)
+		if a.Broken() || e.matchesAdminPeer(&a.Subject, &x, netip.Addr{}, nil) == no {
+			continue
+		}
+		for i := range a.Egress {
+			r := &a.Egress[i]
+			for j := range r.Peers {
+				for _, n := range r.Peers[j].Names {
+					named := namedPorts{name: n.Name}
+					for _, q := range r.Ports {
+						if q.Name == "" && q.First == q.Last && q.Protocol != AnyProtocol {
+							named.ports = append(named.ports, EgressFirewallPort{Protocol: q.Protocol, Port: q.First})
+						}
+					}
+					list = append(list, named)
+				}
+			}
+		}
+	}
+	return list
+}
+
 func (a *surveyor) isThere(home string, peer *NetworkPolicyPeer) bool {
 	return slices.ContainsFunc(a.e.pods, func(q *pod) bool {
 		x := podEnd(q)
@@ -267,27 +353,78 @@ func (e *Evaluator) withResolver() *Evaluator {
 	return Compile(&c, e.assume)
 }
 
-// seenAs is by which address others see the pods, where no object says it.
+// seenAs is by which addresses others see the pods: inside their own, outside what [Evaluator.SourceSeen] tells.
 func (a *surveyor) seenAs() *sheet.Statement {
-	if a.from.Pod.HostNetwork {
+	list := a.e.SourceSeen(a.from.Workload)
+	if len(list) == 0 {
 		return nil
 	}
-	st := &sheet.Statement{Verdict: sheet.Partly, Text: "in the cluster its own"}
-	if len(a.from.own) > 0 {
-		var own []string
-		for _, addr := range a.from.own {
-			own = append(own, addr.String())
-		}
-		st.Text += ", " + strings.Join(own, " and ")
-	}
-	st.Text += "; outside mostly that of its node, which the network plugin puts in its place"
-	if n := a.e.named[a.from.Pod.NodeName]; n != nil && len(n.Addresses) > 0 {
-		for _, x := range n.Addresses {
-			if x.Address.IsValid() {
-				st.Text += " (" + x.Address.String() + ")"
-				st.From = []string{n.String() + " (" + n.Pos.String() + ")"}
-				break
+	st := &sheet.Statement{Verdict: sheet.Yes}
+	var outside []string
+	for i := range list {
+		s := &list[i]
+		words := s.Words
+		if len(s.Addresses) > 0 {
+			words = addrList(s.Addresses)
+			if s.Object == nil && !s.Certain {
+				words += ", " + s.Words
 			}
+		}
+		if !s.Certain {
+			st.Verdict = sheet.Partly
+		}
+		if !slices.Contains(outside, words) {
+			outside = append(outside, words)
+		}
+		switch {
+		case s.Object != nil:
+			st.From = append(st.From, s.Object.String()+" ("+s.Pos.String()+"): "+s.Words)
+		case s.File != "":
+			st.From = append(st.From, s.Pos.String()+": "+s.Words)
+		}
+	}
+	st.Text = "outside " + strings.Join(outside, "; ")
+	if !a.from.Pod.HostNetwork {
+		inside := "in the cluster its own"
+		if len(a.from.own) > 0 {
+			inside += ", " + addrList(a.from.own)
+		}
+		st.Text = inside + "; " + st.Text
+	}
+	return st
+}
+
+func addrList(addrs []netip.Addr) string {
+	list := make([]string, len(addrs))
+	for i, x := range addrs {
+		list[i] = x.String()
+	}
+	return strings.Join(list, " or ")
+}
+
+// proxy tells of the proxy of the cluster, where that is not in the variables of the pods. It is nil where the variables tell all.
+func (a *surveyor) proxy() *sheet.Statement {
+	u := a.e.ProxyUse(a.from.Workload)
+	if u.Cluster == nil {
+		if len(u.Containers) == 0 && len(u.Reasons) > 0 {
+			return &sheet.Statement{Verdict: sheet.Unknown, Text: "not known: " + u.Reasons[0].String()}
+		}
+		return nil
+	}
+	st := &sheet.Statement{Verdict: sheet.Partly, From: []string{u.Cluster.String() + " (" + u.Cluster.Pos.String() + ")"}}
+	value := u.HTTPS.Value
+	if value == "" {
+		value = u.HTTP.Value
+	}
+	st.Text = "the cluster's is " + sheet.WithoutPassword(value)
+	if len(u.Containers) == 0 {
+		st.Text += ", and the pods are not told: set HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+		return st
+	}
+	st.Verdict = sheet.Yes
+	for _, v := range u.Containers[0].Variables {
+		if v.Value != "" {
+			st.Text += ", " + v.Name + "=" + sheet.WithoutPassword(v.Value)
 		}
 	}
 	return st

@@ -16,6 +16,7 @@ type Cluster struct {
 	EgressFirewalls []*EgressFirewall // EgressFirewall and EgressNetworkPolicy
 	EgressIPs       []*EgressIP
 	Proxies         []*Proxy
+	Networks        []*ClusterNetwork
 	SCCs            []*SecurityContextConstraints
 
 	// Others are the objects of kinds that are known to have no part in what sockets may reach, and of kinds that are not known

@@ -45,6 +45,11 @@ type question struct {
 	from     end
 	protocol Protocol
 	port     uint16
+	about    flowset.Addrs // the addresses that one stands for
+
+	via     *Service // that leads to the destination
+	viaPort uint16
+	direct  bool // by the destination's own address
 }
 
 // source finds the source: without it there is nothing to ask, and the decision says why.
@@ -199,25 +204,31 @@ func (q *question) flow(f flow) Decision {
 	if f.port == 0 {
 		f.port = q.port
 	}
+	if q.via != nil {
+		f.service, f.servicePort = q.via, q.viaPort
+	}
+	f.direct = q.direct && f.service == nil
 	var o observer
 	out := q.e.direction(&f, Egress, &o)
 	if f.before != nil {
 		out |= q.beforeTranslation(&f, out, &o)
 	}
-	egress := out.verdict()
+	egress := out.and(q.e.beside(&f, Egress, &o)).verdict()
 	f.before = nil
-	ingress := q.e.direction(&f, Ingress, &o).verdict()
-	d := Decision{Chain: o.chain, Verdict: Undecidable}
+	out = q.e.direction(&f, Ingress, &o)
+	ingress := out.and(q.e.beside(&f, Ingress, &o)).verdict()
+	d := Decision{Chain: o.chain, Verdict: Undecidable, Egress: egress, Ingress: ingress, Notes: o.notes}
 	switch {
 	case egress == Denied || ingress == Denied:
 		d.Verdict = Denied
+		d.Remedies = q.e.remedies(&f, q.about, o.chain)
 	case egress == Allowed && ingress == Allowed:
 		d.Verdict = Allowed
 	default:
 		d.Reasons = o.reasons
 	}
 	if o.blocks && q.e.assume.BlocksSelectPods == Unset && d.Verdict != Undecidable {
-		d.Notes = q.blocksNote(f, d.Verdict)
+		d.Notes = append(d.Notes, q.blocksNote(f, d.Verdict)...)
 	}
 	return d
 }

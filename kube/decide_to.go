@@ -12,6 +12,7 @@ import (
 // addr decides for an address: that of a service, a pod, a node, or something outside.
 func (q *question) addr(a netip.Addr) Decision {
 	a = a.Unmap().WithZone("")
+	q.direct = true
 	if v, there := q.e.vips[a]; there {
 		return q.serviceAt(v.service, a)
 	}
@@ -21,6 +22,7 @@ func (q *question) addr(a netip.Addr) Decision {
 			return q.pod(to.pod)
 		}
 		d := q.families(to)
+		d.Notes = append(d.Notes, a.String()+" is "+to.pod.String())
 		return d
 	}
 	if to.node != nil {
@@ -132,7 +134,15 @@ func (q *question) serviceAt(s *Service, at netip.Addr) Decision {
 			}},
 		}
 	}
-	return join(parts)
+	d := join(parts)
+	if len(d.Parts) == 0 {
+		words := s.String() + " leads to " + parts[0].To
+		if len(parts) > 1 {
+			words += fmt.Sprintf(", and to %d more of which the same holds", len(parts)-1)
+		}
+		d.Notes = append(d.Notes, words)
+	}
+	return d
 }
 
 func (q *question) noEndpointHint(s *Service) string {
@@ -166,6 +176,7 @@ func (q *question) endpoints(s *Service, port *ServicePort, at netip.Addr) ([]De
 	add := func(to end, number uint16) {
 		f := *q
 		f.port = number
+		f.via, f.viaPort = s, q.port
 		var d Decision
 		if to.pod != nil && to.pod.Broken() {
 			d = q.pod(to.pod)

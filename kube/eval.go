@@ -28,6 +28,8 @@ type Evaluator struct {
 	baseline []*AdminPolicy
 	blocks   map[*IPBlock]flowset.Addrs
 
+	layers []layer // beside the tiers
+
 	groups func() *grouping // classes of equal pods, and programs: made once, when first asked for
 }
 
@@ -99,6 +101,7 @@ func Compile(c *Cluster, assume Assumptions) *Evaluator {
 	e.anywhere = e.podAddrs()
 	e.addPods()
 	e.addServices()
+	e.compileLayers()
 	e.groups = sync.OnceValue(e.group)
 	return e
 }

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
+
+	"github.com/sallyport/sallyport/profile/flowset"
 )
 
 // TestAgree compares the two ways of deciding, which share no code but the matching of peers: the walk through the tiers for one
@@ -15,7 +18,15 @@ func TestAgree(t *testing.T) {
 	if testing.Short() {
 		seeds = 40
 	}
-	seen := map[Verdict]int{}
+	seen, byLayer := map[Verdict]int{}, map[Layer]int{}
+	count := func(d Decision) {
+		seen[d.Verdict]++
+		for _, c := range d.Chain {
+			if c.Decides && c.Says == Denies {
+				byLayer[c.Layer]++
+			}
+		}
+	}
 	for seed := range seeds {
 		g := generator{rand.New(rand.NewPCG(seed, 1))}
 		c := g.cluster()
@@ -24,19 +35,27 @@ func TestAgree(t *testing.T) {
 		var rows int
 		for row := range e.Matrix() {
 			rows++
-			outside := e.Egress(row.From)
+			from := flowset.Peer(slices.Index(work, row.From))
+			outside, inside := e.Egress(row.From), e.Ingress(row.From)
+			apart := e.Outside(row.From)
 			for i, to := range work {
 				reach := row.Reach[i]
 				if a := e.Allowed(row.From, to); a != *reach {
 					t.Fatalf("seed %d: %v to %v: Allowed says %v, the matrix %v", seed, row.From, to, a, *reach)
 				}
+				sources := e.Ingress(to)
+				both := Reach{outside.Certain.ToPeer(flowset.Peer(i)), outside.Possible.ToPeer(flowset.Peer(i))}.
+					Intersect(Reach{sources.Certain.ToPeer(from), sources.Possible.ToPeer(from)})
+				if both != *reach {
+					t.Fatalf("seed %d: %v to %v: the sets of both together say %v, the matrix %v", seed, row.From, to, both, *reach)
+				}
 				if i == 0 && row.From == to {
 					continue
 				}
-				for _, port := range []uint16{80, 81, 90, 65535} {
+				for _, port := range []uint16{53, 80, 81, 90, 65535} {
 					protocol := Protocol(g.IntN(3))
 					d := e.Decide(Origin{Workload: row.From}, Destination{Workload: to}, protocol, port)
-					seen[d.Verdict]++
+					count(d)
 					want := verdictOf(*reach, protocol, port)
 					if d.Verdict == Partly { // the families, or pods of a template, differ: for all at once that is not certain
 						continue
@@ -51,16 +70,44 @@ func TestAgree(t *testing.T) {
 				if e.byAddr[a] != nil {
 					continue
 				}
-				protocol, port := Protocol(g.IntN(3)), uint16(80+g.IntN(3))
+				protocol, port := Protocol(g.IntN(3)), []uint16{53, 80, 81, 82}[g.IntN(4)]
 				d := e.Decide(Origin{Workload: row.From}, Destination{Addr: a}, protocol, port)
+				count(d)
 				want := verdictOf(Reach{outside.Certain.To(a), outside.Possible.To(a)}, protocol, port)
 				if d.Verdict != want {
 					t.Fatalf("seed %d: %v to %v %v/%d: decision %v, the set says %v\n%v", seed, row.From, a, protocol, port, d.Verdict, want, d.Chain)
+				}
+				d = e.Decide(Origin{Addr: a}, Destination{Workload: row.From}, protocol, port)
+				want = verdictOf(Reach{inside.Certain.To(a), inside.Possible.To(a)}, protocol, port)
+				if d.Verdict != want {
+					t.Fatalf("seed %d: %v to %v %v/%d: decision %v, the set says %v\n%v", seed, a, row.From, protocol, port, d.Verdict, want, d.Chain)
+				}
+				if !apart.To.Certain.To(a).Equal(outside.Certain.To(a)) || !apart.To.Possible.To(a).Equal(outside.Possible.To(a)) {
+					t.Fatalf("seed %d: %v to %v: Outside says %v, Egress %v", seed, row.From, a, apart.To, outside)
+				}
+				if !apart.From.Certain.To(a).Equal(inside.Certain.To(a)) || !apart.From.Possible.To(a).Equal(inside.Possible.To(a)) {
+					t.Fatalf("seed %d: %v from %v: Outside says %v, Ingress %v", seed, row.From, a, apart.From, inside)
+				}
+				for _, share := range e.DecidePorts(Origin{Workload: row.From}, Destination{Addr: a}, AnyProtocol) {
+					for p, ports := range share.Transports.All() {
+						for first, last := range ports.Ranges() {
+							for _, port := range []uint16{max(first, 1), last} {
+								if v := verdictOf(Reach{outside.Certain.To(a), outside.Possible.To(a)}, Protocol(p), port); v != share.Verdict {
+									t.Fatalf("seed %d: %v to %v %v/%d: DecidePorts says %v, the set %v", seed, row.From, a, p, port, share.Verdict, v)
+								}
+							}
+						}
+					}
 				}
 			}
 		}
 		if rows != len(work) {
 			t.Fatalf("seed %d: %d rows for %d workloads", seed, rows, len(work))
+		}
+	}
+	for _, l := range []Layer{EgressFirewallLayer, EgressNetworkPolicyLayer} {
+		if byLayer[l] < int(seeds)/4 && !testing.Short() {
+			t.Errorf("the layer %v denied only %d times", l, byLayer[l])
 		}
 	}
 	for _, v := range []Verdict{Allowed, Denied, Undecidable} {
@@ -136,7 +183,65 @@ func (g generator) cluster() *Cluster {
 		}
 		c.AdminPolicies = append(c.AdminPolicies, p)
 	}
+	g.firewalls(c)
 	return c
+}
+
+// firewalls adds egress firewalls of both kinds to some clusters.
+func (g generator) firewalls(c *Cluster) {
+	if g.IntN(2) == 0 {
+		return
+	}
+	if g.IntN(3) == 0 {
+		n := &ClusterNetwork{Meta: Meta{Kind: "Network", Name: "cluster"}, Type: g.pick("", ovnKubernetes, openShiftSDN)}
+		n.Pods = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}
+		c.Networks = append(c.Networks, n)
+	}
+	if g.IntN(4) == 0 {
+		c.Nodes[1].Annotations = map[string]string{"k8s.ovn.org/host-cidrs": `["192.0.2.2/24","192.0.2.200/24"]`}
+	}
+	for _, n := range c.Namespaces {
+		if g.IntN(3) > 0 {
+			c.EgressFirewalls = append(c.EgressFirewalls, g.firewall("EgressFirewall", n.Name, "default"))
+		}
+		for i := range max(0, g.IntN(6)-3) {
+			c.EgressFirewalls = append(c.EgressFirewalls, g.firewall("EgressNetworkPolicy", n.Name, fmt.Sprint("e", i)))
+		}
+	}
+}
+
+func (g generator) firewall(kind, namespace, name string) *EgressFirewall {
+	f := &EgressFirewall{Meta: Meta{Kind: kind, Namespace: namespace, Name: name}}
+	ovn := kind == "EgressFirewall"
+	if g.IntN(20) == 0 {
+		f.Errors = []Problem{{Severity: Error, What: "broken for the test"}}
+	}
+	f.Status.Refused = ovn && g.IntN(20) == 0
+	for range g.IntN(4) {
+		r := EgressFirewallRule{Action: Action(g.IntN(2)), CIDR: g.prefix()}
+		switch g.IntN(8) {
+		case 0:
+			r.CIDR, r.Name = netip.Prefix{}, "example.org"
+		case 1:
+			if zone := g.selector("zone", "a", "b"); ovn {
+				r.CIDR, r.NodeSelector = netip.Prefix{}, &zone
+			}
+		case 2:
+			r.HostBits = true
+		case 3:
+			r.CIDR = netip.MustParsePrefix("::/0")
+			if !ovn {
+				r.CIDR = netip.MustParsePrefix("0.0.0.0/32")
+			}
+		}
+		for range g.IntN(3) {
+			if ovn {
+				r.Ports = append(r.Ports, EgressFirewallPort{Protocol: Protocol(g.IntN(3)), Port: uint16([]int{0, 53, 80, 81}[g.IntN(4)])})
+			}
+		}
+		f.Rules = append(f.Rules, r)
+	}
+	return f
 }
 
 func (g generator) selector(key string, values ...string) LabelSelector {

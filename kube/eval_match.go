@@ -2,6 +2,7 @@ package kube
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/sallyport/sallyport/profile/flowset"
@@ -35,6 +36,12 @@ type flow struct {
 	// Before is the address and port of the service, where the flow is to be judged as a plugin does that enforces policy before
 	// translation: it sees these in ipBlocks and ports. What selectors select is the same for all plugins.
 	before *before
+	// Service is what was asked for, where that was a service: by its address, or a headless one's name.
+	service *Service
+	// ServicePort is its port.
+	servicePort uint16
+	// Direct tells that the destination was asked for by its own address.
+	direct bool
 }
 
 type before struct {
@@ -47,6 +54,14 @@ type observer struct {
 	chain   []Considered
 	reasons []Reason
 	blocks  bool // a pod was compared with an address block that holds its address
+	notes   []string
+}
+
+// note adds what there is to know beside the verdict.
+func (o *observer) note(words string) {
+	if o != nil && !slices.Contains(o.notes, words) {
+		o.notes = append(o.notes, words)
+	}
 }
 
 func (o *observer) consider(c Considered) {

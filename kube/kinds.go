@@ -42,6 +42,7 @@ var kinds = map[string]kind{
 	"k8s.ovn.org/EgressIP":                     {[]string{"v1"}, false, (*reader).egressIP},
 	"network.openshift.io/EgressNetworkPolicy": {[]string{"v1"}, true, (*reader).egressNetworkPolicy},
 	"config.openshift.io/Proxy":                {[]string{"v1"}, false, (*reader).proxy},
+	"config.openshift.io/Network":              {[]string{"v1"}, false, (*reader).clusterNetwork},
 
 	"security.openshift.io/SecurityContextConstraints": {[]string{"v1"}, false, (*reader).scc},
 

@@ -94,7 +94,7 @@ func (e *Evaluator) emit(g *grouping, pods []*pod, blocks []chan *block, rows []
 				}
 				row.From = p.Workload
 				if p.Pod.HostNetwork {
-					e.fromNode(p, pods, row.Reach)
+					e.fromNode(g, p, pods, row.Reach)
 				}
 				e.toNode(g, p, pods, row.Reach)
 				if !yield(row) {
@@ -107,7 +107,7 @@ func (e *Evaluator) emit(g *grouping, pods []*pod, blocks []chan *block, rows []
 }
 
 // fromNode opens what a pod on the host network reaches of the pods of its own node.
-func (e *Evaluator) fromNode(p *pod, pods []*pod, reach []*Reach) {
+func (e *Evaluator) fromNode(g *grouping, p *pod, pods []*pod, reach []*Reach) {
 	x := podEnd(p)
 	for i, q := range pods {
 		if q.Pod.HostNetwork {
@@ -116,8 +116,12 @@ func (e *Evaluator) fromNode(p *pod, pods []*pod, reach []*Reach) {
 		switch e.isOwnNode(q, &x) {
 		case yes:
 			reach[i] = &everyPort // a pod on the host network is not held by egress rules
+			if len(e.layers) > 0 {
+				r := g.beside(p, q, false)
+				reach[i] = &r
+			}
 		case maybe:
-			reach[i] = &Reach{reach[i].Certain, ported}
+			reach[i] = &Reach{reach[i].Certain, g.beside(p, q, false).Possible}
 		}
 	}
 }
@@ -133,7 +137,7 @@ func (e *Evaluator) toNode(g *grouping, p *pod, pods []*pod, reach []*Reach) {
 		}
 		x := podEnd(q)
 		if e.isOwnNode(p, &x) != no {
-			reach[i] = &Reach{reach[i].Certain, ported}
+			reach[i] = &Reach{reach[i].Certain, g.beside(p, q, false).Possible}
 		}
 	}
 }
@@ -141,8 +145,9 @@ func (e *Evaluator) toNode(g *grouping, p *pod, pods []*pod, reach []*Reach) {
 // compiled is the programs of a class, with their effects. Pods on the host network have none, and pods with an error may
 // reach and be reached by anything.
 type compiled struct {
-	egress, ingress []instr
-	broken          bool
+	egress, ingress               []instr
+	egressBesides, ingressBesides besides // what the layers beside the tiers say
+	broken                        bool
 }
 
 func (g *grouping) compileAll() []compiled {
@@ -162,6 +167,7 @@ func (g *grouping) compiled(n int32) *compiled {
 		p = &compiled{broken: c.Broken() || len(g.e.cluster.Unread) > 0}
 		if !p.broken && !c.Pod.HostNetwork {
 			p.egress, p.ingress = g.program(c, Egress), g.program(c, Ingress)
+			p.egressBesides, p.ingressBesides = g.besides(c, Egress), g.besides(c, Ingress)
 		}
 		g.progs[n] = p
 	}
@@ -178,12 +184,14 @@ func (g *grouping) block(m *machine, progs []compiled, first int) *block {
 	size := min(blockSize, len(progs)-first)
 	b := &block{rows: make([][]int32, size)}
 	flat := make([]int32, size*len(progs))
+	scratch := make([]int32, len(progs))
 	for i := range b.rows {
 		row := flat[i*len(progs) : (i+1)*len(progs)]
 		m.run(progs[first+i].egress, row, 0)
 		for j, s := range row {
 			row[j] = m.end(s)
 		}
+		m.runBeside(progs[first+i].egressBesides, row, scratch, 0)
 		if progs[first+i].broken {
 			m.blur(row)
 		}
@@ -196,6 +204,7 @@ func (g *grouping) block(m *machine, progs []compiled, first int) *block {
 		for i, s := range column {
 			column[i] = m.end(s)
 		}
+		m.runBeside(progs[j].ingressBesides, column, scratch[:size], int32(first))
 		if progs[j].broken {
 			m.blur(column)
 		}
@@ -250,6 +259,11 @@ func (m *machine) run(prog []instr, row []int32, offset int32) {
 
 // Allowed is by which ports one workload may reach another: egress of the one and ingress of the other together.
 func (e *Evaluator) Allowed(from, to *Workload) Reach {
+	return e.allowed(from, to, false)
+}
+
+// allowed is [Evaluator.Allowed], or what is left of it where the other is only asked for by its own address.
+func (e *Evaluator) allowed(from, to *Workload, direct bool) Reach {
 	p, q := e.byObject[from], e.byObject[to]
 	if p == nil || q == nil || len(e.cluster.Unread) > 0 {
 		return Reach{Possible: ported}
@@ -263,10 +277,13 @@ func (e *Evaluator) Allowed(from, to *Workload) Reach {
 	reach := []*Reach{new(Reach)}
 	*reach[0] = g.one(pa.egress, b, pa.broken).Intersect(g.one(pb.ingress, a, pb.broken))
 	if p.Pod.HostNetwork {
-		e.fromNode(p, []*pod{q}, reach)
+		e.fromNode(g, p, []*pod{q}, reach)
 	}
 	e.toNode(g, p, []*pod{q}, reach)
-	return *reach[0]
+	if pa.broken || pb.broken {
+		return *reach[0]
+	}
+	return reach[0].Intersect(g.beside(p, q, direct))
 }
 
 // one runs a program for one peer.

@@ -34,6 +34,7 @@ func (e *Evaluator) Egress(from *Workload) EgressSet {
 			if x := podEnd(q); q.Pod.HostNetwork && e.isOwnNode(p, &x) != no {
 				reach.Possible = ported
 			}
+			reach = reach.Intersect(g.besideEgress(p, q, false))
 		}
 		certain.AddPeer(flowset.Peer(i), reach.Certain)
 		possible.AddPeer(flowset.Peer(i), reach.Possible)
@@ -52,11 +53,25 @@ type cut struct {
 	flows flowset.Set
 }
 
-// through runs the egress program of a pod for the addresses of no pod. Where see is given, it is told which instruction came to which.
+// through runs the egress programs of a pod for the addresses of no pod: the tiers', then those of the layers beside them. Where see is
+// given, it is told which instruction came to which.
 func (e *Evaluator) through(p *pod, see func(cut)) EgressSet {
 	g := e.groups()
+	c := g.compiled(g.of[p.index])
+	set := throughProgram(c.egress, see)
+	if !p.Pod.HostNetwork {
+		set.Possible = set.Possible.Union(flowset.Of(e.ownNode(p), ported))
+	}
+	for i := range c.egressBesides {
+		left := throughProgram(c.egressBesides.of(i, true), see)
+		set = EgressSet{set.Certain.Intersect(left.Certain), set.Possible.Intersect(left.Possible)}
+	}
+	return set
+}
+
+// throughProgram is what a program lets through with the addresses that are no pod\'s.
+func throughProgram(prog []instr, see func(cut)) EgressSet {
 	s := setState{live: flowset.Of(flowset.AllAddrs(), ported)}
-	prog := g.compiled(g.of[p.index]).egress
 	for i := range prog {
 		in := &prog[i]
 		if see != nil && in.op == opRule {
@@ -65,11 +80,43 @@ func (e *Evaluator) through(p *pod, see func(cut)) EgressSet {
 		s = s.step(in)
 	}
 	may := flowset.UnionOf(s.allow, s.live, s.passed)
-	set := EgressSet{may.Subtract(s.deny), may}
-	if !p.Pod.HostNetwork {
-		set.Possible = set.Possible.Union(flowset.Of(e.ownNode(p), ported))
+	return EgressSet{may.Subtract(s.deny), may}
+}
+
+// IngressSet is what may send to a workload, by the rules about its ingress alone: a source in the cluster may have rules about its
+// egress. Sources stand in its sets where destinations do in others, peers as in [EgressSet].
+type IngressSet struct {
+	Certain  flowset.Set // allowed
+	Possible flowset.Set // allowed or undecidable
+}
+
+// Ingress is what may send to a workload.
+func (e *Evaluator) Ingress(to *Workload) IngressSet {
+	p := e.byObject[to]
+	if p == nil || p.Broken() || len(e.cluster.Unread) > 0 {
+		return IngressSet{Possible: flowset.OfBoth(flowset.AllAddrs(), flowset.AllPeers(), ported)}
 	}
-	return set
+	g := e.groups()
+	prog := g.compiled(g.of[p.index]).ingress
+	set := IngressSet(e.fromOutside(p))
+	var certain, possible flowset.Builder
+	certain.AddSet(set.Certain)
+	possible.AddSet(set.Possible)
+	for i, w := range e.Workloads() {
+		q := e.byObject[w]
+		reach := g.one(prog, g.of[q.index], false)
+		x := podEnd(q)
+		switch m := e.isOwnNode(p, &x); {
+		case p == q && p.IsPod() || m == yes && !p.Pod.HostNetwork:
+			reach = everyPort
+		case m == maybe && !p.Pod.HostNetwork:
+			reach.Possible = ported
+		}
+		reach = reach.Intersect(g.besideIngress(q, p, false))
+		certain.AddPeer(flowset.Peer(i), reach.Certain)
+		possible.AddPeer(flowset.Peer(i), reach.Possible)
+	}
+	return IngressSet{certain.Set(), possible.Set()}
 }
 
 // ownNode is the addresses that are, or may be, of the node of a pod.
@@ -145,6 +192,7 @@ func (q *question) prefix(prefix netip.Prefix) Decision {
 		rest = rest.Subtract(one)
 		parts = append(parts, DecisionPart{To: q.e.vips[a].service.String() + " at " + a.String(), Addrs: one.Prefixes(), Decision: q.addr(a)})
 	}
+	q.direct = true
 	if q.from.pod == nil {
 		return Decision{Verdict: Allowed, Parts: parts, Notes: []string{"policies don't apply to what is no pod of the cluster"}}
 	}
@@ -159,7 +207,9 @@ func (q *question) prefix(prefix netip.Prefix) Decision {
 			return
 		}
 		for first := range addrs.Ranges() { // an address for all: what decides is the same
-			d := q.families(q.e.endAt(first))
+			one := *q
+			one.about = addrs
+			d := one.families(q.e.endAt(first))
 			parts = append(parts, DecisionPart{To: addrs.String(), Addrs: addrs.Prefixes(), Decision: d})
 			return
 		}

@@ -26,8 +26,9 @@ type grouping struct {
 	rules   map[ruleKey][]instr
 	hosts   bool // a pod is on the host network
 
-	once  sync.Mutex // guards the maps above, and programs, for Allowed and Egress
+	once  sync.Mutex // guards the maps above, programs, and apart, for Allowed and Egress
 	progs map[int32]*compiled
+	apart map[int32]Outside // what passes between a class and addresses outside
 }
 
 // class is pods that are equal to all rules.
@@ -62,12 +63,16 @@ func (e *Evaluator) group() *grouping {
 		ports:  map[portKey]map[uint16][]span{},
 		rules:  map[ruleKey][]instr{},
 		progs:  map[int32]*compiled{},
+		apart:  map[int32]Outside{},
 	}
 	signs := g.signs()
 	keys := make([]string, len(e.pods))
 	order := make([]*pod, len(e.pods))
 	for i, p := range e.pods {
 		keys[i] = p.key() + signs[i]
+		for _, l := range e.layers {
+			keys[i] += "\x00" + l.key(p)
+		}
 		order[i] = p
 	}
 	slices.SortStableFunc(order, func(a, b *pod) int {
@@ -154,6 +159,11 @@ func (g *grouping) signs() []string {
 	}
 	for _, set := range g.e.blocks {
 		add(set)
+	}
+	for _, l := range g.e.layers {
+		for _, set := range l.signs() {
+			add(set)
+		}
 	}
 	for _, list := range [][]*AdminPolicy{g.e.admin, g.e.baseline} {
 		for _, p := range list {

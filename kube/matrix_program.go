@@ -38,7 +38,7 @@ type instr struct {
 	peers       spansPair
 	ports       flowset.Transports
 	names       []portKey     // ingress: ports of the subject by name, that come to ports
-	addrs, some flowset.Addrs // egress: addresses outside of pods that match, and that may
+	addrs, some flowset.Addrs // addresses outside of pods that match, and that may
 	from        *origin       // nil where no object says it
 }
 
@@ -167,10 +167,8 @@ func (g *grouping) adminRule(r *AdminRule, d Direction) []instr {
 		s := g.adminPeer(&r.Peers[i])
 		base.peers.yes = append(base.peers.yes, s.yes...)
 		base.peers.maybe = append(base.peers.maybe, s.maybe...)
-		if d == Egress {
-			a, m := g.outside(&r.Peers[i])
-			base.addrs, base.some = base.addrs.Union(a), base.some.Union(m)
-		}
+		a, m := g.outside(&r.Peers[i])
+		base.addrs, base.some = base.addrs.Union(a), base.some.Union(m)
 	}
 	base.peers = base.peers.tidy()
 	if r.Ports == nil {
@@ -285,9 +283,6 @@ func (g *grouping) rule(p *NetworkPolicy, r *NetworkPolicyRule, d Direction) []i
 		s := g.peer(p.Namespace, peer)
 		base.peers.yes = append(base.peers.yes, s.yes...)
 		base.peers.maybe = append(base.peers.maybe, s.maybe...)
-		if d == Ingress {
-			continue
-		}
 		if peer.IPBlock != nil {
 			base.addrs = base.addrs.Union(g.e.blocks[peer.IPBlock])
 		} else {

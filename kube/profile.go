@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sallyport/sallyport/attempt"
 	"github.com/sallyport/sallyport/profile"
 	"github.com/sallyport/sallyport/profile/flowset"
+	"github.com/sallyport/sallyport/profile/sheet"
 )
 
 // Declared is what the sockets of a workload's pods may do, by the objects.
@@ -49,6 +51,7 @@ func (e *Evaluator) Profile(from *Workload) (*Declared, error) {
 			Name:        profileName(from),
 			Description: "what sockets of " + from.String() + " may do, by its cluster's objects",
 			Facts:       x.facts(),
+			Bind:        x.binds(),
 			Layers: []profile.Layer{{
 				Name: "kubernetes", From: profile.Origin{Object: from.String(), File: from.File, Line: from.Line},
 				Default: profile.Verdict{Kind: profile.Abstain}, Rules: x.rules,
@@ -100,7 +103,7 @@ func (x *profiler) addresses(prog []instr, cuts []cut) {
 	if open := possible.Subtract(certain); !open.IsEmpty() {
 		x.open(open)
 	}
-	if inOrder(prog) {
+	if len(x.e.layers) == 0 && inOrder(prog) {
 		for i := range prog {
 			if in := &prog[i]; in.op == opRule && !in.addrs.IsEmpty() {
 				x.add(flowset.Of(in.addrs, in.ports), profileVerdict(in.action), "", in.from)
@@ -164,9 +167,11 @@ func protocolOf(p flowset.Protocol) Protocol {
 	return TCP
 }
 
+const notDecidable = sheet.NotDecidable
+
 // unclear notes reasons, and makes a line of the first, and where it comes from.
 func (x *profiler) unclear(reasons []Reason) (string, profile.Origin) {
-	words := "not decidable from the objects, taken as denied"
+	words := notDecidable
 	var at profile.Origin
 	for i, r := range reasons {
 		if !slices.Contains(x.undecided, r) {
@@ -253,7 +258,7 @@ func (x *profiler) toPod(q *pod) []portRule {
 	if rules, there := x.toClass[class]; there && !x.g.hosts {
 		return rules
 	}
-	reach := x.e.Allowed(x.from.Workload, q.Workload)
+	reach := x.e.allowed(x.from.Workload, q.Workload, true)
 	mine, theirs := x.g.compiled(x.g.of[x.from.index]), x.g.compiled(class)
 	out, outReach := x.g.portCuts(mine.egress, class)
 	in, inReach := x.g.portCuts(theirs.ingress, x.g.of[x.from.index])
@@ -377,11 +382,21 @@ func (x *profiler) servicePort(s *Service, p *ServicePort, a netip.Addr) {
 
 // decider is what a decision comes of: of denials the rule that denies, else the first that admits; routed where it is no policy.
 func (d *Decision) decider() (from profile.Origin, words string, routed bool) {
-	for _, c := range d.Chain {
+	var by *Considered
+	for i := range d.Chain {
+		c := &d.Chain[i]
 		if !c.Decides || d.Verdict == Denied && c.Says != Denies && c.Says != NotApplicable {
 			continue
 		}
-		return profile.Origin{Object: objectRule(c.Object, c.Rule), File: c.File, Line: c.Line}, c.Words, c.Layer == Routing && d.Verdict == Denied
+		if c.Object == "" && c.Layer == NetworkPolicyLayer {
+			return d.isolation(*c)
+		}
+		if by == nil || by.Object == "" && c.Object != "" { // that no policy decides comes of no object
+			by = c
+		}
+	}
+	if by != nil {
+		return profile.Origin{Object: objectRule(by.Object, by.Rule), File: by.File, Line: by.Line}, by.Words, by.Layer == Routing && d.Verdict == Denied
 	}
 	for i := range d.Parts {
 		if d.Parts[i].Verdict == d.Verdict {
@@ -389,6 +404,25 @@ func (d *Decision) decider() (from profile.Origin, words string, routed bool) {
 		}
 	}
 	return profile.Origin{}, "", false
+}
+
+// isolation is what a denial comes of that no one rule says: the first of the policies that isolate the pod stands for all.
+func (d *Decision) isolation(c Considered) (from profile.Origin, words string, routed bool) {
+	more := -1
+	last := ""
+	for _, b := range d.Chain {
+		if b.Direction != c.Direction || b.Layer != c.Layer || b.Says != DoesNotAdmit || b.Object == last {
+			continue
+		}
+		last = b.Object
+		if more++; more == 0 {
+			from = profile.Origin{Object: b.Object, File: b.File, Line: b.Line}
+		}
+	}
+	if c.File != "" {
+		from.File, from.Line = c.File, c.Line
+	}
+	return from, isolates(max(more, 0)), false
 }
 
 func objectRule(object string, rule int) string {
@@ -472,6 +506,7 @@ func (x *profiler) facts() profile.Facts {
 	for _, a := range x.from.own {
 		f.Addresses = append(f.Addresses, a.Unmap())
 	}
+	f.SeenAs = x.seenAs()
 	for i := range x.from.Pod.Containers {
 		c := &x.from.Pod.Containers[i]
 		if c.Init {
@@ -514,4 +549,59 @@ func (x *profiler) notes() []string {
 		notes = append(notes, fmt.Sprintf("the addresses of %v and of %d more are not in the objects, so the profile says of them what it says of any address", example, unknown-1))
 	}
 	return notes
+}
+
+// binds makes the rule about ports that take a right, which are the first ones.
+func (x *profiler) binds() profile.Bind {
+	last := 1023
+	for _, s := range x.from.Pod.Security.Sysctls {
+		if n, err := strconv.Atoi(strings.TrimSpace(s.Value)); err == nil && s.Name == "net.ipv4.ip_unprivileged_port_start" {
+			last = min(n, 65536) - 1
+		}
+	}
+	if last < 1 {
+		return profile.Bind{}
+	}
+	var may, mayNot []string
+	reason := ""
+	for _, d := range x.e.Bind(x.from.Workload, 1) {
+		switch {
+		case d.Container.Init && !d.Container.Sidecar:
+		case d.Verdict == Allowed:
+			may = append(may, d.Container.Name)
+		default:
+			mayNot = append(mayNot, d.Container.Name)
+			if d.Verdict == Undecidable && reason == "" && len(d.Reasons) > 0 {
+				reason = notDecidable + ": " + d.Reasons[0].String()
+			}
+			for _, s := range d.Chain {
+				if s.Decides && reason == "" {
+					reason = s.String()
+				}
+			}
+		}
+	}
+	if len(mayNot) == 0 {
+		return profile.Bind{}
+	}
+	if len(may) > 0 {
+		reason = "container " + mayNot[0] + " (" + may[0] + " may): " + reason
+	}
+	return profile.Bind{Rules: []profile.BindRule{{
+		Ports:   []profile.PortRange{{First: 1, Last: uint16(last)}},
+		Verdict: profile.Verdict{Kind: profile.DenyErrno, Errno: attempt.EACCES},
+		Reason:  reason,
+	}}}
+}
+
+// seenAs is the addresses by which others see the pod, where all that are possible are known.
+func (x *profiler) seenAs() []netip.Addr {
+	var list []netip.Addr
+	for _, s := range x.e.SourceSeen(x.from.Workload) {
+		if !s.Certain {
+			return nil
+		}
+		list = append(list, s.Addresses...)
+	}
+	return list
 }

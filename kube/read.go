@@ -159,6 +159,7 @@ func (p *part) add(o *part) {
 	c.EgressFirewalls = append(c.EgressFirewalls, d.EgressFirewalls...)
 	c.EgressIPs = append(c.EgressIPs, d.EgressIPs...)
 	c.Proxies = append(c.Proxies, d.Proxies...)
+	c.Networks = append(c.Networks, d.Networks...)
 	c.SCCs = append(c.SCCs, d.SCCs...)
 	c.Others = append(c.Others, d.Others...)
 	c.Unread = append(c.Unread, d.Unread...)
@@ -260,6 +261,7 @@ func (c *Cluster) drop(which map[*Meta]bool) {
 	c.EgressFirewalls = slices.DeleteFunc(c.EgressFirewalls, func(o *EgressFirewall) bool { return which[&o.Meta] })
 	c.EgressIPs = slices.DeleteFunc(c.EgressIPs, func(o *EgressIP) bool { return which[&o.Meta] })
 	c.Proxies = slices.DeleteFunc(c.Proxies, func(o *Proxy) bool { return which[&o.Meta] })
+	c.Networks = slices.DeleteFunc(c.Networks, func(o *ClusterNetwork) bool { return which[&o.Meta] })
 	c.SCCs = slices.DeleteFunc(c.SCCs, func(o *SecurityContextConstraints) bool { return which[&o.Meta] })
 	c.Others = slices.DeleteFunc(c.Others, func(o *Meta) bool { return which[o] })
 }

@@ -191,9 +191,16 @@ func (r *reader) metadata(n *tree.Node, m *Meta, namespaced, known bool) {
 			}
 		case "ownerReferences":
 			for _, o := range r.items(v, "owners", "owner") {
-				if c := o.Get("controller"); c != nil && c.Value == "true" && o.Get("kind") != nil && o.Get("name") != nil {
-					m.Owner = Owner{o.Get("kind").Value, o.Get("name").Value}
+				c, kind, name := o.Get("controller"), o.Get("kind"), o.Get("name")
+				if c == nil || c.Value != "true" || name == nil {
+					continue
 				}
+				m.Owner.Name = name.Value
+				if kind == nil {
+					r.warnf(o, "has no kind, so that it is not known which %s is meant: want one such as ReplicaSet", name.Value)
+					continue
+				}
+				m.Owner.Kind = kind.Value
 			}
 		case "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "finalizers", "generation", "managedFields",
 			"resourceVersion", "selfLink", "uid", "clusterName", "zz_deprecated":
@@ -313,7 +320,7 @@ func hash(n *tree.Node, kind string) uint64 {
 // statusCounts tells of which kinds the status is read.
 func statusCounts(kind string) bool {
 	switch kind {
-	case "Pod", "Node", "Service", "EgressIP", "Proxy":
+	case "Pod", "Node", "Service", "EgressFirewall", "EgressIP", "Network", "Proxy":
 		return true
 	}
 	return false

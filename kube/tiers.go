@@ -185,6 +185,9 @@ func (w *walk) admin(p *AdminPolicy, layer Layer) outcome {
 		switch {
 		case m == no:
 			c.Says = DoesNotAdmit
+			if w.o != nil && !r.unknown() {
+				c.Words, c.OtherPorts = r.otherThan(words), words == noPort
+			}
 			if r.Action != Allow {
 				c.Says = NotApplicable
 			}
@@ -225,7 +228,7 @@ func (w *walk) adminRule(r *AdminRule) (match, string) {
 		}
 	}
 	if peer == no {
-		return no, "no peer of it matches"
+		return no, noPeer
 	}
 	if r.Ports == nil {
 		return peer, ""
@@ -237,7 +240,10 @@ func (w *walk) adminRule(r *AdminRule) (match, string) {
 		}
 	}
 	if port == no {
-		return no, "its peer matches, its ports don't"
+		if peer == maybe {
+			return no, mayPeer
+		}
+		return no, noPort
 	}
 	return both(peer, port), ""
 }
@@ -269,9 +275,8 @@ func (w *walk) broken(m *Meta, c Considered) {
 // later tiers are not asked.
 func (w *walk) policies() outcome {
 	var out outcome
+	var isolating []*NetworkPolicy
 	isolated, admitted := no, no
-	var first *NetworkPolicy
-	more := -1
 	for _, p := range w.self.pod.space.policies {
 		c := Considered{Pos: p.Pos, Direction: w.d, Layer: NetworkPolicyLayer, Object: p.String()}
 		if p.Broken() {
@@ -291,10 +296,8 @@ func (w *walk) policies() outcome {
 			w.o.consider(c)
 			continue
 		}
-		if more++; first == nil {
-			first = p
-		}
 		isolated = max(isolated, selected)
+		isolating = append(isolating, p)
 		admitted = max(admitted, w.policy(p, selected))
 	}
 	if isolated == no {
@@ -310,9 +313,13 @@ func (w *walk) policies() outcome {
 		out |= mayFall
 	}
 	if out == mayDeny {
-		w.o.consider(Considered{
-			Pos: first.rulesPos(w.d), Direction: w.d, Layer: NetworkPolicyLayer, Object: first.String(), Says: Denies, Words: isolates(more), Decides: true,
-		})
+		c := Considered{Direction: w.d, Layer: NetworkPolicyLayer, Says: Denies, Decides: true}
+		c.Words = fmt.Sprintf("%d NetworkPolicies isolate it, and none of their rules admits this", len(isolating))
+		if len(isolating) == 1 {
+			p := isolating[0]
+			c.Pos, c.Words = p.rulesPos(w.d), p.String()+" isolates it, and "+noneOf(len(p.Rules(w.d)), w.d)
+		}
+		w.o.consider(c)
 	}
 	return out
 }
@@ -345,6 +352,9 @@ func (w *walk) policy(p *NetworkPolicy, selected match) match {
 		c.Pos, c.Rule, c.Words = r.Pos, i+1, words
 		c.Says = [...]Saying{no: DoesNotAdmit, maybe: Unclear, yes: Admits}[m]
 		c.Decides = m == yes
+		if m == no && w.o != nil {
+			c.Words, c.OtherPorts = r.otherThan(words), words == noPort
+		}
 		w.o.consider(c)
 		if result = max(result, m); result == yes {
 			return yes
@@ -366,7 +376,7 @@ func (w *walk) rule(p *NetworkPolicy, r *NetworkPolicyRule) (match, string) {
 		peer = max(peer, w.e.matchesPeer(p.Namespace, &r.Peers[i], w.peer, w.seen, w.o))
 	}
 	if peer == no {
-		return no, "no peer of it matches"
+		return no, noPeer
 	}
 	port := no
 	if len(r.Ports) == 0 {
@@ -379,7 +389,10 @@ func (w *walk) rule(p *NetworkPolicy, r *NetworkPolicyRule) (match, string) {
 		port = max(port, w.e.matchesPort(&r.Ports[i], w.f, w.o))
 	}
 	if port == no {
-		return no, "its peer matches, its ports don't"
+		if peer == maybe {
+			return no, mayPeer
+		}
+		return no, noPort
 	}
 	return both(peer, port), ""
 }

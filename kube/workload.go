@@ -45,6 +45,9 @@ type PodTemplate struct {
 	HostAliases        []HostAlias
 	Containers         []Container // init containers first
 	Security           PodSecurity
+	Volumes            []string // kinds of its volumes, as SecurityContextConstraints name them: "configMap", "hostPath"
+	// Constrained are other fields that SecurityContextConstraints look at, and that are not read.
+	Constrained []string
 }
 
 // HostAlias is a line of the pod's /etc/hosts.
@@ -63,6 +66,7 @@ type Container struct {
 	Init, Sidecar bool
 	Ports         []ContainerPort
 	Env           []EnvVar // those with a value in the object; the values of valueFrom are not known
+	EnvFrom       Pos      // of envFrom, which may set any variable; Line 0 for none
 	Security      ContainerSecurity
 }
 
@@ -87,6 +91,9 @@ type PodSecurity struct {
 	RunAsUser, RunAsGroup *int64
 	RunAsNonRoot          Tristate
 	Sysctls               []Sysctl
+
+	UserPos, NonRootPos Pos // of runAsUser and runAsNonRoot
+	constrained         []string
 }
 
 // Sysctl is a kernel parameter that is set in the pod's namespaces.
@@ -103,6 +110,9 @@ type ContainerSecurity struct {
 	Privileged            Tristate
 	AllowEscalation       Tristate
 	Add, Drop             []string // capabilities without "CAP_", as the API has them; "ALL" among them
+
+	UserPos, NonRootPos, PrivilegedPos, EscalationPos, CapabilitiesPos Pos
+	constrained                                                        []string
 }
 
 // NamedPort is the number of a pod's port with a name, as Kubernetes resolves it: the first container that has it, those that

@@ -91,6 +91,7 @@ func (c *call) end(answer *Answer) Result {
 // unanswered is the end of a connection on which the handshake failed.
 func (c *call) unanswered() {
 	c.Stage = StageHandshake
+	c.Took = time.Since(c.Begin)
 	var errno unix.Errno
 	switch {
 	case errors.Is(c.failed, os.ErrDeadlineExceeded):

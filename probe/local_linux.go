@@ -17,30 +17,30 @@ type LocalRow struct {
 // a reflector of this process on loopback. Families that this host does not have are left out.
 func Local(ctx context.Context, p *Place) []LocalRow {
 	var rows []LocalRow
+	var attempts []Attempt
 	for _, family := range []attempt.Family{attempt.IPv4, attempt.IPv6} {
 		r := NewReflector(family)
+		defer r.Close()
 		if !r.TCP.IsValid() || !r.UDP.IsValid() {
-			r.Close()
 			continue
 		}
 		for _, v := range p.Variants(family, freePort(family)) {
-			rows = append(rows, LocalRow{v, r.measure(ctx, v.To(r.TCP, attempt.TCP)), r.measure(ctx, v.To(r.UDP, attempt.UDP))})
-			if ctx.Err() != nil {
-				break
+			for _, a := range []Attempt{v.To(r.TCP, attempt.TCP), v.To(r.UDP, attempt.UDP)} {
+				a.row = len(rows)
+				attempts = append(attempts, a)
 			}
+			rows = append(rows, LocalRow{Variant: v})
 		}
-		r.Close()
+	}
+	limits := Limits{Timeout: localTimeout, Rate: -1, PerHost: -1, Concurrency: len(attempts)}
+	for x := range Run(ctx, slices.Values(attempts), limits, echo) {
+		if row := &rows[x.row]; x.Protocol == attempt.UDP {
+			row.UDP = x
+		} else {
+			row.TCP = x
+		}
 	}
 	return rows
-}
-
-func (r *Reflector) measure(ctx context.Context, a Attempt) Result {
-	one := slices.Values([]Attempt{a})
-	var got Result
-	for x := range Run(ctx, one, Limits{Timeout: localTimeout, Rate: -1}, echo) {
-		got = x
-	}
-	return got
 }
 
 // freePort is a port that nothing has at the moment; 0 where none could be had.

@@ -59,6 +59,10 @@ type Attempt struct {
 	Target  *Target // what it is for; nil for one at a reflector of this process
 	Variant string  // the name of the way in which the source was chosen: "no bind"
 	NoPort  bool    // with a source without a port: IP_BIND_ADDRESS_NO_PORT (ip(7)), so that connect chooses the port
+
+	Expected *Expectation // that it shows to be met or not; nil for none
+
+	row int // of the local matrix
 }
 
 // Result is what came of an attempt.

@@ -89,15 +89,25 @@ func ended(stage probe.Stage, o attempt.Outcome, took time.Duration) string {
 	return stage.String() + ": " + what
 }
 
-// ProbeMatrix writes what came of the attempts at targets, what stands out first.
-func ProbeMatrix(w io.Writer, m *probe.Matrix, o TextOptions) error {
+// ProbeText writes what came of the attempts at targets for a terminal, what stands out first.
+func ProbeText(w io.Writer, found *Probe, o TextOptions) error {
 	p := &printer{o: o}
+	m := found.Observed.Matrix
+	if m.Attempts > 0 {
+		p.line("")
+	}
+	if c := found.Comparison; c != nil {
+		p.comparison(c)
+	}
+	for i := range found.Unmet {
+		u := &found.Unmet[i]
+		p.head("not as expected", fmt.Sprintf("%s:%d: %s", u.File, u.Line, unmetWords(u)))
+	}
+	if n := found.Expected - len(found.Unmet); found.Expected > 0 {
+		p.head("", fmt.Sprintf("%d of %d are as expected", n, found.Expected))
+	}
 	for _, c := range m.Contrasts() {
-		what := fmt.Sprintf("with %s: %s; without a bind it connects (%d of %d)", sourceWords(c.Source), ended(c.Stage, c.Outcome, c.Took), c.Count, c.Of)
-		if c.Verdict == probe.Allowed {
-			what = fmt.Sprintf("only with %s it connects (%d of %d)", sourceWords(c.Source), c.Count, c.Of)
-		}
-		p.head("source", what)
+		p.head("source", contrastWords(&c))
 	}
 	last := ""
 	for _, r := range m.Rows() {
@@ -112,24 +122,44 @@ func ProbeMatrix(w io.Writer, m *probe.Matrix, o TextOptions) error {
 			last = head
 		}
 		for _, e := range r.Ends {
-			text := ended(e.Stage, e.Outcome, e.Took)
-			if e.Verdict == probe.Inconclusive {
-				text += ", which proves nothing"
-			}
-			if a := e.Answer; a != nil {
-				text += answerText(a)
-			}
-			if e.Words != "" && e.Outcome.Kind == attempt.Connected {
-				text += "; " + e.Words
-			}
-			if e.Layer != probe.NoLayer {
-				text += " [" + e.Layer.String() + "]"
-			}
-			p.row(e.Ports().String()+" "+r.Source, text)
+			p.row(e.Ports().String()+" "+r.Source, endWords(e))
 		}
 	}
 	_, err := io.WriteString(w, p.b.String())
 	return err
+}
+
+func endWords(e *probe.End) string {
+	text := ended(e.Stage, e.Outcome, e.Took)
+	if e.Verdict == probe.Inconclusive {
+		text += ", which proves nothing"
+	}
+	if e.Answer != nil {
+		text += answerText(e.Answer)
+	}
+	if e.Words != "" && e.Outcome.Kind == attempt.Connected {
+		text += "; " + e.Words
+	}
+	if e.Layer != probe.NoLayer {
+		text += " [" + e.Layer.String() + "]"
+	}
+	return text
+}
+
+// comparison writes where declared and observed differ.
+func (p *printer) comparison(c *probe.Comparison) {
+	for _, d := range c.Differences {
+		p.head("differs", differenceWords(d))
+		if by := d.Declared.Words(); by != "" {
+			p.item("declared by "+by, "")
+		}
+		p.item("likely: "+d.Reason, "")
+	}
+	words := fmt.Sprintf("%d differ, %d are as declared", len(c.Differences), c.Same)
+	if c.Unsure > 0 {
+		words += fmt.Sprintf(", of %d nothing is certain", c.Unsure)
+	}
+	p.head("", words)
 }
 
 func sourceWords(name string) string {

@@ -30,7 +30,7 @@ func SheetText(w io.Writer, s *sheet.Sheet, o TextOptions) error {
 	}
 	if len(s.Inside) > 0 {
 		p.line("")
-		p.line(p.paint(bold, "In the cluster, by name"))
+		p.line(p.paint(bold, "By name"))
 		for i := range s.Inside {
 			x := &s.Inside[i]
 			p.row(x.Name+ports(x), x.Text+refs(x.From))
@@ -163,7 +163,7 @@ func SheetMarkdown(w io.Writer, s *sheet.Sheet) error {
 		fmt.Fprintf(&b, "| %s | %s%s |\n", md(x.Asked), md(x.Text), md(refs(x.From)))
 	}
 	if len(s.Inside) > 0 {
-		fmt.Fprint(&b, "\n## In the cluster, by name\n\n")
+		fmt.Fprint(&b, "\n## By name\n\n")
 		table(&b, "destination", "ports", "answer")
 		for _, x := range s.Inside {
 			fmt.Fprintf(&b, "| %s | %s | %s%s |\n", md(x.Name), md(x.Ports), md(x.Text), md(refs(x.From)))

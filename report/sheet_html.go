@@ -44,7 +44,7 @@ func SheetHTML(w io.Writer, s *sheet.Sheet) error {
 		h.raw("</table>\n")
 	}
 	if len(s.Inside) > 0 {
-		h.raw("<h2>In the cluster, by name</h2>\n<table>\n")
+		h.raw("<h2>By name</h2>\n<table>\n")
 		for _, x := range s.Inside {
 			h.raw("<tr class=", class(x.Verdict), "><th scope=row>").text(x.Name).raw("</th><td class=port>").text(x.Ports).
 				raw("</td><td>").text(x.Text).refs(x.From).raw("</td></tr>\n")

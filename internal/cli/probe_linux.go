@@ -8,127 +8,204 @@ import (
 	"iter"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/sallyport/sallyport/probe"
+	"github.com/sallyport/sallyport/profile"
 	"github.com/sallyport/sallyport/report"
 )
 
 const probeAbout = `Measures what a client socket may do here: each way to choose the source, by TCP and UDP, first without any network, then at each
 TARGET. A TARGET is HOST:PORTS (mail.example:25, host:1-1024, host:common), or a URL whose protocol is then spoken (smtp://mail.example,
-https://api.example/health, ssh://host). Nothing is sent to any other destination.`
+https://api.example/health, ssh://host). Nothing is sent to any other destination. With --output yaml it writes the observed profile, which
+sheet, diff, check and run --profile take.`
+
+// probeFlags are the flags of probe.
+type probeFlags struct {
+	file, sources, output, compare, expect string
+	timeout                                time.Duration
+	rate, concurrency                      int
+}
 
 func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var f probeFlags
 	fs := newFlags("probe", "[FLAGS] [TARGET...]", probeAbout, stderr)
-	file := fs.String("targets", "", "a `FILE` of targets, one a line; - is standard input")
-	sources := fs.String("sources", "auto", "auto: every source for targets of one port; none: no bind alone; all: every source")
-	timeout := fs.Duration("timeout", 3*time.Second, "how long a connect, and each step of a handshake, may take")
-	rate := fs.Int("rate", 100, "attempts a second; 0: as fast as it goes, also to one host")
-	output := fs.String("output", "text", "text, or yaml: the observed profile")
-	concurrency := fs.Int("concurrency", 0, "attempts at a time (default 64, with --rate 0 1000)")
+	fs.StringVar(&f.file, "targets", "", "a `FILE` of targets, one a line; - is standard input")
+	fs.StringVar(&f.sources, "sources", "auto", "auto: every source for targets of one port; none: no bind alone; all: every source")
+	fs.DurationVar(&f.timeout, "timeout", 3*time.Second, "how long a connect, and each step of a handshake, may take")
+	fs.IntVar(&f.rate, "rate", 100, "attempts a second; 0: as fast as it goes, also to one host")
+	fs.IntVar(&f.concurrency, "concurrency", 0, "attempts at a time (default 64, with --rate 0 1000)")
+	fs.StringVar(&f.compare, "compare", "", "the `PROFILE` that was declared: show where it and what is observed differ, and exit with 1 where they do")
+	fs.StringVar(&f.expect, "expect", "", "a `FILE` of attempts and what must come of them: exit with 1 where something else does")
+	fs.StringVar(&f.output, "output", "text", "text, json, markdown, junit, html, or yaml: the observed profile")
 	if status, done := parse(fs, args, stdout); done {
 		return status
 	}
-	limits := probe.Limits{Timeout: *timeout, Concurrency: *concurrency, Rate: *rate}
-	if *rate == 0 {
-		limits.Rate, limits.PerHost = -1, -1
-		if *concurrency == 0 {
-			limits.Concurrency = 1000
-		}
+	p, err := newProber(&f, fs.Args(), stdin, stdout, stderr)
+	if err != nil {
+		problem(stderr, "%v", err)
+		return exitUsage
 	}
-	plan := &probe.Plan{}
-	err := errors.Join(choice("sources", *sources, "auto", "none", "all"), choice("output", *output, "text", "yaml"))
-	switch {
-	case err != nil:
-	case *rate < 0 || *concurrency < 0 || *timeout <= 0:
-		err = errors.New("--rate and --concurrency want numbers from 0, --timeout a time above 0")
-	case *sources == "none":
-		plan.Sources = probe.NoBind
-	case *sources == "all":
-		plan.Sources = probe.AllSources
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return p.run(ctx)
+}
+
+// prober is one probe: what it is to do, and what it has found.
+type prober struct {
+	*probeFlags
+	plan           *probe.Plan
+	limits         probe.Limits
+	targets        []probe.Target
+	declared       *profile.Profile
+	judge          probe.Judge
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	bad            bool
+	found          report.Probe
+}
+
+func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.Writer) (*prober, error) {
+	p := &prober{probeFlags: f, plan: &probe.Plan{}, stdin: stdin, stdout: stdout, stderr: stderr}
+	err := errors.Join(choice("sources", f.sources, "auto", "none", "all"), choice("output", f.output, "text", "json", "yaml", "markdown", "junit", "html"))
+	if f.rate < 0 || f.concurrency < 0 || f.timeout <= 0 {
+		err = errors.Join(err, errors.New("--rate and --concurrency want numbers from 0, --timeout a time above 0"))
 	}
-	targets := make([]probe.Target, 0, fs.NArg())
-	for _, arg := range fs.Args() {
+	if f.compare != "" && f.output == "yaml" {
+		err = errors.Join(err, errors.New("--compare shows differences, which a profile cannot hold: want --output text or json"))
+	}
+	for _, arg := range args {
 		t, bad := probe.Parse(arg)
 		err = errors.Join(err, bad)
-		targets = append(targets, t)
+		p.targets = append(p.targets, t)
 	}
 	if err != nil {
-		problem(stderr, "%v", err)
-		return exitUsage
+		return nil, err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if plan.Place, err = probe.ReadPlace(); err != nil {
-		problem(stderr, "read the addresses of this host: %v", err)
-		return exitFailed
+	switch f.sources {
+	case "none":
+		p.plan.Sources = probe.NoBind
+	case "all":
+		p.plan.Sources = probe.AllSources
 	}
-	o := report.TextOptions{Color: colour(stdout), Width: columns(stdout)}
-	bad := 0
-	local := probe.Local(ctx, plan.Place)
-	if *output == "text" {
-		if err := report.ProbeLocal(stdout, local, o); err != nil {
-			problem(stderr, "write the result: %v", err)
-			return exitFailed
+	p.limits = probe.Limits{Timeout: f.timeout, Concurrency: f.concurrency, Rate: f.rate}
+	if f.rate == 0 {
+		p.limits.Rate, p.limits.PerHost = -1, -1
+		if f.concurrency == 0 {
+			p.limits.Concurrency = 1000
 		}
 	}
-	plan.Unresolved = func(t probe.Target, err error) {
-		bad++
+	if f.expect != "" {
+		data, err := readAll(f.expect, stdin)
+		if err != nil {
+			return nil, err
+		}
+		if p.judge.List, err = probe.ReadExpectations(f.expect, data); err != nil {
+			return nil, err
+		}
+	}
+	if f.compare != "" {
+		list, err := profiles([]string{f.compare}, stdin)
+		if err != nil {
+			return nil, err
+		}
+		p.declared = list[0]
+	}
+	if p.plan.Place, err = probe.ReadPlace(); err != nil {
+		return nil, fmt.Errorf("read the addresses of this host: %w", err)
+	}
+	p.plan.Unresolved = func(t probe.Target, err error) {
+		p.bad = true
+		p.found.Unresolved = append(p.found.Unresolved, report.Unresolved{Target: t.Text, Error: err.Error()})
 		problem(stderr, "%s: %v", t.Text, err)
 	}
-	all, closeAll, err := targetList(targets, *file, stdin, func(err error) {
-		bad++
-		problem(stderr, "%v", err)
-	})
+	return p, nil
+}
+
+func (p *prober) run(ctx context.Context) int {
+	all, end, err := p.all()
 	if err != nil {
-		problem(stderr, "%v", err)
+		problem(p.stderr, "%v", err)
 		return exitUsage
 	}
-	defer closeAll()
-	var m probe.Matrix
-	for r := range probe.Run(ctx, plan.Attempts(ctx, all), limits, probe.Meet) {
+	defer end()
+	host, _ := os.Hostname()
+	o := report.TextOptions{Color: colour(p.stdout), Width: columns(p.stdout)}
+	m := &probe.Matrix{}
+	p.found.Observed = &probe.Observed{
+		Name: host, Place: p.plan.Place, Environment: probe.Environment(), Resolver: probe.ReadResolver("/etc/resolv.conf"),
+		Local: probe.Local(ctx, p.plan.Place), Matrix: m,
+	}
+	if p.output == "text" {
+		err = report.ProbeLocal(p.stdout, p.found.Observed.Local, o)
+	}
+	attempts := both(p.plan.Expected(ctx, p.judge.List), p.plan.Attempts(ctx, all))
+	for r := range probe.Run(ctx, attempts, p.limits, probe.Meet) {
 		m.Add(&r)
+		p.judge.Add(&r)
 	}
-	if *output == "yaml" {
-		host, _ := os.Hostname()
-		seen := probe.Observed{Name: host, Place: plan.Place, Environment: probe.Environment(), Resolver: probe.ReadResolver("/etc/resolv.conf"), Local: local, Matrix: &m}
-		data, err := seen.Profile().Encode()
-		if err == nil {
-			_, err = stdout.Write(data)
-		}
-		if err != nil {
-			problem(stderr, "write the profile: %v", err)
-			return exitFailed
-		}
-	} else if m.Attempts > 0 {
-		fmt.Fprintln(stdout)
-		if err := report.ProbeMatrix(stdout, &m, o); err != nil {
-			problem(stderr, "write the result: %v", err)
-			return exitFailed
-		}
+	if p.expect != "" {
+		p.found.Expected, p.found.Unmet = len(p.judge.List), p.judge.Unmet()
 	}
-	if bad > 0 {
+	interrupted := ctx.Err() != nil
+	if interrupted {
+		problem(p.stderr, "interrupted: what follows is what it has")
+	}
+	if p.declared != nil {
+		c := m.Compare(p.declared)
+		p.found.Comparison = &c
+	}
+	if err == nil {
+		err = p.write(o)
+	}
+	switch {
+	case err != nil:
+		problem(p.stderr, "write the result: %v", err)
+		return exitFailed
+	case interrupted, p.bad, len(p.found.Unmet) > 0, p.found.Comparison != nil && len(p.found.Comparison.Differences) > 0:
 		return exitFound
 	}
 	return exitOK
 }
 
-// targetList is the targets of the arguments, and then those of a file, which is read as they are tried.
-func targetList(args []probe.Target, file string, stdin io.Reader, bad func(error)) (iter.Seq[probe.Target], func(), error) {
-	in, name, end := io.Reader(nil), file, func() {}
-	switch file {
+func (p *prober) write(o report.TextOptions) error {
+	switch p.output {
+	case "json":
+		return report.ProbeJSON(p.stdout, &p.found)
+	case "markdown":
+		return report.ProbeMarkdown(p.stdout, &p.found)
+	case "junit":
+		return report.ProbeJUnit(p.stdout, &p.found)
+	case "html":
+		return report.ProbeHTML(p.stdout, &p.found)
+	case "yaml":
+		data, err := p.found.Observed.Profile().Encode()
+		if err != nil {
+			return err
+		}
+		_, err = p.stdout.Write(data)
+		return err
+	}
+	return report.ProbeText(p.stdout, &p.found, o)
+}
+
+// all is the targets of the arguments, and then those of a file, which is read as they are tried.
+func (p *prober) all() (iter.Seq[probe.Target], func(), error) {
+	in, name, end := io.Reader(nil), p.file, func() {}
+	switch p.file {
 	case "":
 	case "-":
-		in, name = stdin, "standard input"
+		in, name = p.stdin, "standard input"
 	default:
-		f, err := os.Open(file)
+		f, err := os.Open(p.file)
 		if err != nil {
 			return nil, nil, err
 		}
 		in, end = f, func() { _ = f.Close() }
 	}
 	return func(yield func(probe.Target) bool) {
-		for _, t := range args {
+		for _, t := range p.targets {
 			if !yield(t) {
 				return
 			}
@@ -138,7 +215,8 @@ func targetList(args []probe.Target, file string, stdin io.Reader, bad func(erro
 		}
 		for t, err := range probe.ReadList(name, in) {
 			if err != nil {
-				bad(err)
+				p.bad = true
+				problem(p.stderr, "%v", err)
 				continue
 			}
 			if !yield(t) {
@@ -146,4 +224,23 @@ func targetList(args []probe.Target, file string, stdin io.Reader, bad func(erro
 			}
 		}
 	}, end, nil
+}
+
+func both[T any](a, b iter.Seq[T]) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for x := range a {
+			if !yield(x) {
+				return
+			}
+		}
+		b(yield)
+	}
+}
+
+// readAll reads a file, or standard input.
+func readAll(file string, stdin io.Reader) ([]byte, error) {
+	if file == "-" {
+		return io.ReadAll(stdin)
+	}
+	return os.ReadFile(file)
 }

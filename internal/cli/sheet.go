@@ -19,6 +19,7 @@ cluster's objects as kubectl get -o yaml writes them, or -.`
 func runSheet(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs := newFlags("sheet", "[FLAGS] PROFILE | --from NAMESPACE[/NAME] OBJECTS...", sheetAbout, stderr)
 	from := fs.String("from", "", "the page of a `WORKLOAD` of a cluster, NAMESPACE/NAME, or of a new pod in a NAMESPACE")
+	all := fs.Bool("all", false, "every problem of reading the objects")
 	output := fs.String("output", "text", "text, markdown, html or json")
 	if status, done := parse(fs, args, stdout); done {
 		return status
@@ -37,7 +38,7 @@ func runSheet(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	var s *sheet.Sheet
 	if *from != "" {
-		s, err = clusterSheet(*from, fs.Args(), stdin, stderr)
+		s, err = clusterSheet(*from, fs.Args(), stdin, *all, stderr)
 	} else {
 		var p *profile.Profile
 		if p, err = profile.Load(fs.Arg(0), stdin); err == nil {
@@ -66,14 +67,26 @@ func runSheet(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 }
 
 // clusterSheet is the sheet of a workload of a cluster, or of a new pod in a namespace.
-func clusterSheet(from string, args []string, stdin io.Reader, stderr io.Writer) (*sheet.Sheet, error) {
-	e := kube.Compile(readCluster(args, stdin, stderr), kube.Assumptions{})
-	if !strings.Contains(from, "/") {
-		return e.NamespaceSheet(from)
-	}
-	w, err := findWorkload(e, from)
+func clusterSheet(from string, args []string, stdin io.Reader, all bool, stderr io.Writer) (*sheet.Sheet, error) {
+	p, err := policyOf(args, stdin, true)
 	if err != nil {
 		return nil, err
 	}
-	return e.Sheet(w)
+	if !p.objects {
+		return nil, errors.New("--from names a workload of a cluster, and a profile has none: want objects, or no --from")
+	}
+	c, problems, err := p.cluster(args)
+	if err != nil {
+		return nil, err
+	}
+	reading(stderr, problems, all)
+	e := kube.Compile(c, kube.Assumptions{})
+	if !strings.Contains(from, "/") {
+		return e.NamespaceSheet(from)
+	}
+	named, err := e.Find(from)
+	if err != nil {
+		return nil, err
+	}
+	return e.Sheet(named.Workload)
 }

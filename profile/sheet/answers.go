@@ -53,7 +53,7 @@ func (m *maker) howMuch(p flowset.Protocol) (Verdict, string, []int) {
 	case yes.Equal(all):
 		return Yes, "yes, to any address and port", from
 	case yes.IsEmpty() && m.insideBy(p):
-		return Partly, "only in the cluster, by the names below; to any other address each attempt is " + ways(verdicts), from
+		return Partly, "only to what has a name below; to any other address each attempt is " + ways(verdicts), from
 	case yes.IsEmpty():
 		return No, "no: each attempt is " + ways(verdicts), from
 	}
@@ -61,7 +61,11 @@ func (m *maker) howMuch(p flowset.Protocol) (Verdict, string, []int) {
 	if len(strings.Join(rest, "")) < len(strings.Join(in, "")) {
 		return Partly, "yes, but not " + enumerate(rest) + ", which is " + ways(verdicts), from
 	}
-	return Partly, "only " + enumerate(in) + "; all else is " + ways(verdicts), from
+	names := ""
+	if m.insideBy(p) {
+		names = ", and what has a name below"
+	}
+	return Partly, "only " + enumerate(in) + names + "; all else is " + ways(verdicts), from
 }
 
 // insideBy reports whether something in the cluster, known by its name, is reached by a protocol.
@@ -209,7 +213,7 @@ func (m *maker) proxy() (Verdict, string, []int) {
 	for _, name := range slices.Sorted(maps.Keys(m.p.Facts.Environment)) {
 		switch strings.ToLower(name) {
 		case "http_proxy", "https_proxy", "all_proxy", "no_proxy":
-			found = append(found, name+"="+withoutPassword(m.p.Facts.Environment[name]))
+			found = append(found, name+"="+WithoutPassword(m.p.Facts.Environment[name]))
 		}
 	}
 	switch {
@@ -221,8 +225,8 @@ func (m *maker) proxy() (Verdict, string, []int) {
 	return Unknown, "the profile does not say", []int{}
 }
 
-// withoutPassword leaves user and password of a URL out.
-func withoutPassword(value string) string {
+// WithoutPassword leaves user and password of a URL out.
+func WithoutPassword(value string) string {
 	scheme, rest, ok := strings.Cut(value, "://")
 	if !ok {
 		scheme, rest = "", value
@@ -300,6 +304,11 @@ func (m *maker) source(asked, code string, src attempt.Source) {
 	x := Source{Asked: asked, Code: code, From: []int{}}
 	if src.Kind != attempt.SourceNone {
 		d := m.p.DecideBind(attempt.TCP, src.Addr)
+		if by := d.By(); by != nil && strings.HasPrefix(by.Reason, NotDecidable) {
+			x.Verdict, x.Text, x.From = Unknown, "not decidable from the objects", m.from(d.Words())
+			m.s.Sources = append(m.s.Sources, x)
+			return
+		}
 		if d.Verdict.Kind != profile.Allow {
 			x.Verdict, x.Text, x.From = No, "bind fails with "+errno(d.Verdict.Errno), m.from(d.Words())
 			m.s.Sources = append(m.s.Sources, x)

@@ -2,6 +2,9 @@ package sheet
 
 import "github.com/sallyport/sallyport/profile"
 
+// NotDecidable begins the reason of a rule that denies what its objects do not tell.
+const NotDecidable = "not decidable from the objects, taken as denied"
+
 // Around is what is known of a place beside its profile, from the objects of its cluster. The zero value is nothing.
 type Around struct {
 	Title  string // "Pod shop/web": what the page calls the place; "" for the profile's name

@@ -21,8 +21,17 @@ func Of(p *profile.Profile) *Sheet {
 
 func newMaker(p *profile.Profile) *maker {
 	elsewhere := loopback.Complement().Except(netip.MustParsePrefix("0.0.0.0/32"), netip.MustParsePrefix("::/128"))
+	var four, six bool
 	for _, a := range p.Facts.Addresses {
 		elsewhere = elsewhere.Subtract(flowset.AddrOf(a))
+		four = four || a.Unmap().Is4() && !a.Unmap().IsLoopback()
+		six = six || a.Is6() && !a.Unmap().Is4() && !a.IsLoopback()
+	}
+	switch { // what is out of reach for want of an address is no matter of policy
+	case four && !six:
+		elsewhere = elsewhere.Intersect(flowset.AllIPv4())
+	case six && !four:
+		elsewhere = elsewhere.Intersect(flowset.AllIPv6())
 	}
 	return &maker{p: p, elsewhere: elsewhere, s: &Sheet{
 		Name: p.Name, Description: p.Description, File: p.File, Inside: []Inside{}, Services: []Service{}, Denials: []Denial{}, Notes: []string{}, Rules: []string{},
@@ -217,6 +226,8 @@ func (m *maker) reach(all flowset.Set) (Verdict, string, []int) {
 	switch {
 	case yes.Equal(all):
 		return Yes, "to anywhere", m.from(words...)
+	case yes.IsEmpty() && m.named(all):
+		return Partly, strings.Join(ways, " or ") + ", but for names above", m.from(words...)
 	case yes.IsEmpty():
 		return No, strings.Join(ways, " or "), m.from(words...)
 	}
@@ -225,4 +236,19 @@ func (m *maker) reach(all flowset.Set) (Verdict, string, []int) {
 		where += " alone"
 	}
 	return Partly, "to " + where + "; else " + strings.Join(ways, " or "), m.from(words...)
+}
+
+// named reports whether something known by its name is reached by a flow's protocol and port.
+func (m *maker) named(all flowset.Set) bool {
+	for part := range all.All() {
+		for p, ports := range part.Transports.All() {
+			for port := range ports.Ranges() {
+				want := fmt.Sprintf("%d/%s", port, strings.ToLower(p.String()))
+				return slices.ContainsFunc(m.around.Inside, func(x Place) bool {
+					return x.Verdict == Yes && slices.Contains(strings.Split(x.Ports, ", "), want)
+				})
+			}
+		}
+	}
+	return false
 }

@@ -1,9 +1,9 @@
 package oracles
 
 import (
-	"maps"
-	"net/netip"
+	"bytes"
 	"slices"
+	"testing"
 
 	"github.com/mattfenwick/cyclonus/pkg/connectivity"
 	"github.com/mattfenwick/cyclonus/pkg/connectivity/probe"
@@ -11,6 +11,7 @@ import (
 	core "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
 
 	"github.com/sallyport/sallyport/kube"
 	"github.com/sallyport/sallyport/profile/flowset"
@@ -52,29 +53,47 @@ func apply(s *connectivity.TestCaseState, a *generator.Action, address func(*pro
 	return err
 }
 
-// compile makes our evaluator of a case's state.
-func compile(s *connectivity.TestCaseState) (*kube.Evaluator, map[string]*kube.Workload) {
-	c := &kube.Cluster{}
-	for name, labels := range s.Resources.Namespaces {
-		own := kube.Labels{kube.NamespaceNameLabel: name}
-		maps.Copy(own, labels)
-		c.Namespaces = append(c.Namespaces, &kube.Namespace{Meta: kube.Meta{Kind: "Namespace", Name: name, Labels: own}, Declared: true})
+// compile makes our evaluator of a case's state, which is written as a manifest and read.
+func compile(t *testing.T, s *connectivity.TestCaseState) (*kube.Evaluator, map[string]*kube.Workload) {
+	t.Helper()
+	var text bytes.Buffer
+	write := func(object any) {
+		data, err := yaml.Marshal(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text.WriteString("---\n")
+		text.Write(data)
 	}
-	workloads := map[string]*kube.Workload{}
+	for name, labels := range s.Resources.Namespaces {
+		write(core.Namespace{TypeMeta: meta.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, ObjectMeta: meta.ObjectMeta{Name: name, Labels: labels}})
+	}
+	names := map[string]string{}
 	for _, p := range s.Resources.Pods {
-		w := &kube.Workload{Meta: kube.Meta{Kind: "Pod", Namespace: p.Namespace, Name: p.Name}, Replicas: -1}
-		w.Pod.Labels = p.Labels
-		w.PodIPs = []netip.Addr{netip.MustParseAddr(p.IP)}
+		pod := core.Pod{TypeMeta: meta.TypeMeta{APIVersion: "v1", Kind: "Pod"}, ObjectMeta: meta.ObjectMeta{Namespace: p.Namespace, Name: p.Name, Labels: p.Labels}}
+		pod.Status.PodIPs = []core.PodIP{{IP: p.IP}}
 		for _, x := range p.Containers {
-			w.Pod.Containers = append(w.Pod.Containers, kube.Container{Name: x.Name, Ports: []kube.ContainerPort{
-				{Name: x.PortName, Number: uint16(x.Port), Protocol: protocolOf(x.Protocol)},
+			pod.Spec.Containers = append(pod.Spec.Containers, core.Container{Name: x.Name, Ports: []core.ContainerPort{
+				{Name: x.PortName, ContainerPort: int32(x.Port), Protocol: x.Protocol},
 			}})
 		}
-		c.Workloads = append(c.Workloads, w)
-		workloads[p.PodString().String()] = w
+		write(pod)
+		names[p.Namespace+"/"+p.Name] = p.PodString().String()
 	}
 	for _, p := range s.Policies {
-		c.NetworkPolicies = append(c.NetworkPolicies, policyOf(p))
+		p := p.DeepCopy()
+		p.APIVersion, p.Kind = "networking.k8s.io/v1", "NetworkPolicy"
+		write(p)
+	}
+	c, problems := kube.Read(kube.Stream("case.yaml", &text))
+	for _, p := range problems {
+		if p.Severity == kube.Error {
+			t.Fatal(p)
+		}
+	}
+	workloads := map[string]*kube.Workload{}
+	for _, w := range c.Workloads {
+		workloads[names[w.Namespace+"/"+w.Name]] = w
 	}
 	return kube.Compile(c, kube.Assumptions{}), workloads
 }
@@ -85,67 +104,4 @@ func protocolOf(p core.Protocol) kube.Protocol {
 
 func transport(p kube.Protocol) flowset.Protocol {
 	return map[kube.Protocol]flowset.Protocol{kube.TCP: flowset.TCP, kube.UDP: flowset.UDP, kube.SCTP: flowset.SCTP}[p]
-}
-
-func policyOf(p *networking.NetworkPolicy) *kube.NetworkPolicy {
-	q := &kube.NetworkPolicy{Meta: kube.Meta{Kind: "NetworkPolicy", Namespace: p.Namespace, Name: p.Name}, PodSelector: *selectorOf(&p.Spec.PodSelector)}
-	for _, d := range p.Spec.PolicyTypes {
-		q.PolicyTypes = append(q.PolicyTypes, map[networking.PolicyType]kube.Direction{networking.PolicyTypeIngress: kube.Ingress, networking.PolicyTypeEgress: kube.Egress}[d])
-	}
-	for _, r := range p.Spec.Ingress {
-		q.Ingress = append(q.Ingress, kube.NetworkPolicyRule{Peers: peersOf(r.From), Ports: portsOf(r.Ports)})
-	}
-	for _, r := range p.Spec.Egress {
-		q.Egress = append(q.Egress, kube.NetworkPolicyRule{Peers: peersOf(r.To), Ports: portsOf(r.Ports)})
-	}
-	return q
-}
-
-func peersOf(peers []networking.NetworkPolicyPeer) (list []kube.NetworkPolicyPeer) {
-	for _, p := range peers {
-		q := kube.NetworkPolicyPeer{NamespaceSelector: selectorOf(p.NamespaceSelector), PodSelector: selectorOf(p.PodSelector)}
-		if p.IPBlock != nil {
-			q.IPBlock = &kube.IPBlock{CIDR: netip.MustParsePrefix(p.IPBlock.CIDR).Masked()}
-			for _, x := range p.IPBlock.Except {
-				q.IPBlock.Except = append(q.IPBlock.Except, kube.Except{CIDR: netip.MustParsePrefix(x).Masked()})
-			}
-		}
-		list = append(list, q)
-	}
-	return list
-}
-
-func portsOf(ports []networking.NetworkPolicyPort) (list []kube.NetworkPolicyPort) {
-	for _, p := range ports {
-		var q kube.NetworkPolicyPort
-		if p.Protocol != nil {
-			q.Protocol = protocolOf(*p.Protocol)
-		}
-		if p.Port != nil {
-			q.Port = kube.PortRef{Name: p.Port.StrVal, Number: uint16(p.Port.IntVal)}
-		}
-		if p.EndPort != nil {
-			q.EndPort = uint16(*p.EndPort)
-		}
-		list = append(list, q)
-	}
-	return list
-}
-
-func selectorOf(s *meta.LabelSelector) *kube.LabelSelector {
-	if s == nil {
-		return nil
-	}
-	q := &kube.LabelSelector{}
-	for k, v := range s.MatchLabels {
-		q.Requirements = append(q.Requirements, kube.Requirement{Key: k, Op: kube.In, Values: []string{v}})
-	}
-	for _, r := range s.MatchExpressions {
-		op := map[meta.LabelSelectorOperator]kube.Operator{
-			meta.LabelSelectorOpIn: kube.In, meta.LabelSelectorOpNotIn: kube.NotIn,
-			meta.LabelSelectorOpExists: kube.Exists, meta.LabelSelectorOpDoesNotExist: kube.DoesNotExist,
-		}[r.Operator]
-		q.Requirements = append(q.Requirements, kube.Requirement{Key: r.Key, Op: op, Values: r.Values})
-	}
-	return q
 }

@@ -1,0 +1,89 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/sallyport/sallyport/kube"
+	"github.com/sallyport/sallyport/profile/flowset"
+)
+
+// ported is every port of the protocols that policies of objects know.
+var ported = flowset.Transport(flowset.TCP, flowset.AllPorts()).
+	Union(flowset.Transport(flowset.UDP, flowset.AllPorts())).
+	Union(flowset.Transport(flowset.SCTP, flowset.AllPorts()))
+
+// portWords is ports as Kubernetes writes protocols: "TCP 80,443 UDP 53", "every port", "every port but TCP 25".
+func portWords(t flowset.Transports) string {
+	switch {
+	case t.IsEmpty():
+		return "no port"
+	case t.Equal(ported):
+		return "every port"
+	}
+	s := portList(t)
+	if rest := ported.Subtract(t); t.SubsetOf(ported) {
+		if r := "every port but " + portList(rest); len(r) < len(s) {
+			return r
+		}
+	}
+	return s
+}
+
+func portList(t flowset.Transports) string {
+	var list []string
+	for p, ports := range t.All() {
+		s := strings.ToUpper(p.String())
+		if !ports.IsAll() {
+			s += " " + ports.String()
+		} else if p.HasPorts() {
+			s = "every " + s + " port"
+		}
+		list = append(list, s)
+	}
+	return strings.Join(list, ", ")
+}
+
+func originWords(o kube.Origin) string {
+	if o.Workload != nil {
+		return o.Workload.String()
+	}
+	return o.Addr.String()
+}
+
+func destinationWords(d kube.Destination) string {
+	switch {
+	case d.Workload != nil:
+		return d.Workload.String()
+	case d.Service != nil:
+		return d.Service.String()
+	case d.Name != "":
+		return d.Name
+	case d.Prefix.IsValid():
+		return d.Prefix.String()
+	}
+	return d.Addr.String()
+}
+
+// ruleWords is "NetworkPolicy shop/db rule 2", with the rule's name where it has one.
+func ruleWords(c kube.Considered) string {
+	s := c.Object
+	if s == "" {
+		s = c.Layer.String()
+	}
+	if c.Rule > 0 {
+		s += fmt.Sprintf(" rule %d", c.Rule)
+	}
+	if c.Name != "" {
+		s += " (" + c.Name + ")"
+	}
+	return s
+}
+
+// at is " (file:line)", or nothing.
+func at(p kube.Pos) string {
+	if p.File == "" {
+		return ""
+	}
+	return " (" + p.String() + ")"
+}

@@ -76,7 +76,10 @@ func TestExamine(t *testing.T) {
 	self := (*signer)(nil).issue(t, "api.example", server)
 	appliance := (*signer)(nil).issue(t, "FortiGate", func(c *x509.Certificate) {})
 	mail := between.issue(t, "client", func(c *x509.Certificate) { server(c); c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })
-	alone := between.issue(t, "api.example", func(c *x509.Certificate) { server(c); c.IssuingCertificateURL = []string{"http://public.example/r1.der"} })
+	alone := between.issue(t, "api.example", func(c *x509.Certificate) {
+		server(c)
+		c.IssuingCertificateURL = []string{"http://public.example/r1.der"}
+	})
 	rests := oldBetween.issue(t, "api.example", server)
 	trusted := x509.NewCertPool()
 	trusted.AddCert(root.cert)

@@ -88,7 +88,11 @@ func (h *handshake) with(s *session) (*Answer, error) {
 		return s.end(service, "tls", nil, err)
 	}
 	a, err := h.greet(s)
-	a, err = s.end(service, plainOf(service), a, err)
+	if words := alertOf(err); words != "" { // such as of TLS 1.3, whose server looks at the client's certificate after the handshake
+		err = &tlsRefused{words}
+	} else {
+		a, err = s.end(service, plainOf(service), a, err)
+	}
 	if a == nil {
 		a = &Answer{}
 	}

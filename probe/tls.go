@@ -20,7 +20,7 @@ func greetTLS(s *session) (*Answer, error) { return &Answer{Service: "tls"}, nil
 // tlsRefused is an alert: TLS it is.
 type tlsRefused struct{ words string }
 
-func (e *tlsRefused) Error() string { return "refuses the TLS handshake: " + e.words }
+func (e *tlsRefused) Error() string { return "refuses this client by a TLS alert: " + e.words }
 
 // secure makes a TLS handshake, asking for the target's name, and goes on inside of it. Whatever certificate comes, the handshake goes on:
 // nothing secret is sent, and the finding says what a client that verifies would find.
@@ -75,12 +75,11 @@ func (s *session) bye() {
 
 // tlsError is the error of a handshake for people. Those that tell nothing of TLS stay what they are.
 func tlsError(s *session, err error) error {
-	var op *net.OpError
 	var errno syscall.Errno
 	var head tls.RecordHeaderError
 	switch {
-	case errors.As(err, &op) && op.Op == "remote error":
-		return &tlsRefused{trimTLS(op.Err)}
+	case alertOf(err) != "":
+		return &tlsRefused{alertOf(err)}
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &errno):
 		if s.read == 0 && errors.Is(err, io.EOF) {
 			return errors.New("closed the connection at the TLS hello")
@@ -95,6 +94,15 @@ func tlsError(s *session, err error) error {
 		return err
 	}
 	return &malformedTLS{trimTLS(err)}
+}
+
+// alertOf is the alert that ended TLS; "" where none did.
+func alertOf(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "remote error" {
+		return trimTLS(op.Err)
+	}
+	return ""
 }
 
 // malformedTLS is what no TLS has; also what an implementation has that is older than TLS 1.0.

@@ -117,6 +117,7 @@ func (t *TLS) trust(err error, chain []*x509.Certificate, roots *x509.CertPool) 
 			words += "; the server sends none but its own certificate, as if those between were left out"
 		}
 		t.fault(UntrustedIssuer, words)
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && len(t.Faults) > 0: // at another time than now, that tells nothing
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil:
 		t.fault(Expired, "the certificate of "+nameOf(invalid.Cert.Subject)+" that it rests on was valid until "+day(invalid.Cert.NotAfter))
 	default:

@@ -80,9 +80,12 @@ func TestExamine(t *testing.T) {
 		server(c)
 		c.IssuingCertificateURL = []string{"http://public.example/r1.der"}
 	})
+	newRoot := (*signer)(nil).issue(t, "New Root", func(c *x509.Certificate) { authority(c); c.NotBefore = noon.AddDate(0, 0, -1) })
+	older := newRoot.issue(t, "api.example", when(noon.AddDate(0, -3, 0), noon.AddDate(0, 0, -3)))
 	rests := oldBetween.issue(t, "api.example", server)
 	trusted := x509.NewCertPool()
 	trusted.AddCert(root.cert)
+	trusted.AddCert(newRoot.cert)
 	withSelf := x509.NewCertPool()
 	withSelf.AddCert(self.cert)
 
@@ -100,6 +103,7 @@ func TestExamine(t *testing.T) {
 		{"another address", "192.0.2.2", trusted, []*signer{good, between}, "wrong-name: not for 192.0.2.2, but for api.example, *.api.example, 192.0.2.1"},
 		{"the wildcard is for one label", "a.b.api.example", trusted, []*signer{good, between}, "wrong-name: not for a.b.api.example, but for api.example, *.api.example, 192.0.2.1"},
 		{"expired", "api.example", trusted, []*signer{late, between}, "expired: expired on 2030-06-12, 3 days ago by this host's clock"},
+		{"expired before its issuer was made", "api.example", trusted, []*signer{older}, "expired: expired on 2030-06-12, 3 days ago by this host's clock"},
 		{"not yet valid", "api.example", trusted, []*signer{early, between}, "not-yet-valid: not valid before 2030-06-17, in 2 days by this host's clock"},
 		{"an interceptor", "api.example", trusted, []*signer{forged}, "untrusted-issuer: issued by Office Proxy CA, which this host does not trust"},
 		{"an interceptor that sends its root", "api.example", trusted, []*signer{forged, office}, "untrusted-issuer: issued by Office Proxy CA, which this host does not trust"},

@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// greetMySQL reads the greeting, which the server sends first (MySQL's internals manual, "Protocol::HandshakeV10"), and sends nothing. MySQL counts
-// connections that end before a login, and shuts hosts out that made max_connect_errors of them (100) in a row without one that went well, where it could
-// resolve their name; the same happens with connects that nothing is read from.
+// greetMySQL reads the greeting, which the server sends first (MySQL's internals manual, "Protocol::HandshakeV10"), and sends nothing.
+//
+// Servers count connections that end before a login, however they end, and bare connects too. After max_connect_errors of them (100) with no login in
+// between they turn the host away, where they can resolve its name and have not been told skip-name-resolve.
 func greetMySQL(s *session) (*Answer, error) {
 	head, err := s.bytes(4)
 	if err != nil {

@@ -31,7 +31,6 @@ func greetPostgres(s *session) (*Answer, error) {
 			return nil, err
 		}
 		a.TLS, a.Detail = found, append([]string{"offers TLS"}, found.words(false)...)
-		s.bye()
 		return a, nil
 	case 'N':
 		if s.in.Buffered() > 0 {

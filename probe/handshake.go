@@ -107,7 +107,6 @@ func (h *handshake) with(s *session) (*Answer, error) {
 		a.Version = found.Version
 	}
 	a.Detail = append(a.Detail, found.words(bare)...)
-	s.bye()
 	return a, err
 }
 

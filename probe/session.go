@@ -190,6 +190,7 @@ func (g *Greeter) Meet(ctx context.Context, a *Attempt, f *os.File, timeout time
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
+	s.leave(err == nil && service != "")
 	return answer, err
 }
 

@@ -82,7 +82,7 @@ var realServers = []struct {
 			testhost.Redis(h, a, serverName, server4)
 			testhost.RedisOn(h, portRedisLocked, "--requirepass", "secret", "--protected-mode", "no")
 			testhost.RedisOn(h, portRedisProtected, "--protected-mode", "yes")
-			testhost.MariaDB(h)
+			testhost.MariaDB(h, nil)
 			testhost.Slapd(h, a, []string{serverName, server4})
 		}, []realPort{
 			{port: testhost.PortPostgres, right: map[string]string{"postgres": `^connected, postgres, offers no TLS$`}},
@@ -158,6 +158,55 @@ func TestProbeServers(t *testing.T) {
 				group.ports[i].check(t, &r)
 			}
 		})
+	}
+}
+
+// TestProbeLeavesNothing reads the logs of servers after the handshakes that are theirs.
+func TestProbeLeavesNothing(t *testing.T) {
+	p := testhost.NewPair(t)
+	a := testhost.NewAuthority(t, "Example CA")
+	servers := []struct {
+		server   *testhost.Server
+		services map[string]uint16
+		never    string // in the log
+	}{
+		{testhost.OpenSMTPD(p.Server, a, serverName), map[string]uint16{"smtp": testhost.PortSMTP}, `message|envelope|failed|error|reason=[^q]`},
+		{testhost.Postgres(p.Server, a, serverName), map[string]uint16{"postgres": testhost.PortPostgres}, `FATAL|ERROR|invalid|could not|unsupported`},
+		{testhost.Mosquitto(p.Server, a, serverName), map[string]uint16{"mqtt": testhost.PortMQTT, "mqtts": testhost.PortMQTTS}, `New client connected`},
+		{testhost.Redis(p.Server, a, serverName), map[string]uint16{"redis": testhost.PortRedis, "rediss": testhost.PortRediss}, `(?i)attack|error|DB 0:`},
+		{testhost.Squid(p.Server, "http_access deny all"), map[string]uint16{"http-proxy": testhost.PortProxy}, `FATAL|ERROR`},
+	}
+	var tries []try
+	for _, s := range servers {
+		for service, port := range s.services {
+			tries = append(tries, try{service, serverName, netip.AddrPortFrom(netip.MustParseAddr(server4), port), false, a.Path})
+		}
+	}
+	for _, r := range makeTries(t, p.Client, tries) {
+		if r.Words != "" || r.Verdict != "allowed" {
+			t.Errorf("%s: %s", r.Service, r.text())
+		}
+		if r.Service == "http-proxy" && !strings.HasSuffix(r.text(), "denies a tunnel") {
+			t.Errorf("squid that denies: %s", r.text())
+		}
+	}
+	for _, s := range servers {
+		s.server.Stop()
+		if said := regexp.MustCompile(".*(" + s.never + ").*").FindString(s.server.Output()); said != "" {
+			t.Errorf("%v: the server's log says %q", s.services, said)
+		}
+	}
+}
+
+// TestProbeTurnedAway is of a server that counts connections without a login, as MySQL and MariaDB do by default up to 100.
+func TestProbeTurnedAway(t *testing.T) {
+	p := testhost.NewPair(t)
+	testhost.MariaDB(p.Server, testhost.WithHosts(t, p.Client.V4[0].String()+" client.test"), "--max-connect-errors=1")
+	one := []try{{"mysql", "", netip.AddrPortFrom(netip.MustParseAddr(server4), testhost.PortMySQL), false, ""}}
+	for i, want := range []string{`^connected, mysql 10\.`, `^connected, mysql, turns this host away: Host '172\.16\.6\.170' is blocked because of many connection errors.* \(error 1129\)$`} {
+		if r := makeTries(t, p.Client, one)[0]; r.Words != "" || !regexp.MustCompile(want).MatchString(r.text()) {
+			t.Errorf("%d: %s\nwant %s", i, r.text(), want)
+		}
 	}
 }
 

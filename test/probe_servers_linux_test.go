@@ -126,6 +126,15 @@ var realServers = []struct {
 		},
 	},
 	{
+		"Kafka and QUIC", func(t testing.TB, h *testhost.Host, a *testhost.Authority) {
+			testhost.Kafka(h, filepath.Join("peers", "peers"))
+			testhost.QUIC(h, filepath.Join("peers", "peers"))
+		}, []realPort{
+			{port: testhost.PortKafka, right: map[string]string{"kafka": `^connected, kafka, knows \d\d kinds of requests$`}},
+			{port: testhost.PortQUIC, udp: true, right: map[string]string{"quic": `^connected, quic versions 1, 2$`}},
+		},
+	},
+	{
 		"FerretDB", func(t testing.TB, h *testhost.Host, a *testhost.Authority) {
 			testhost.FerretDB(h, filepath.Join("ferretdb", "ferretdb"))
 		}, []realPort{{port: testhost.PortMongoDB, right: map[string]string{"mongodb": `^connected, mongodb FerretDB as MongoDB 7\.0\.\d+, wire version 21`}}},

@@ -99,7 +99,7 @@ func ldapAnswer(b []byte) (*Answer, error) {
 		if !ok || len(code) != 1 {
 			return nil, errOther
 		}
-		text := fmt.Sprintf("answers with result %d", code[0])
+		text := fmt.Sprintf("refuses with result %d", code[0])
 		if len(words) > 0 {
 			text += ": " + clean(strings.ToValidUTF8(string(words), "."))
 		}

@@ -170,6 +170,35 @@ func TestProbeServers(t *testing.T) {
 	}
 }
 
+// TestProbeRefused is of servers that let nobody in, and so prove what they are.
+func TestProbeRefused(t *testing.T) {
+	for _, c := range []struct {
+		name, service, want string
+		port                uint16
+		udp                 bool
+		start               func(*testhost.Host)
+	}{
+		{"dante with users", "socks5", `^connected, socks5, wants a user and a password$`, testhost.PortSOCKS, false, func(h *testhost.Host) { testhost.Danted(h, "username") }},
+		{"microsocks with users", "socks5", `^connected, socks5, wants a user and a password$`, testhost.PortProxy, false, func(h *testhost.Host) { testhost.MicrosocksUsers(h) }},
+		{"squid with users", "http-proxy", `^connected, http-proxy HTTP/1\.1 407 .*wants a login$`, testhost.PortProxy, false, func(h *testhost.Host) { testhost.SquidUsers(h) }},
+		{"tinyproxy with a filter", "http-proxy", `^connected, http-proxy HTTP/1\.[01] 403 .*denies a tunnel$`, testhost.PortProxy, false, func(h *testhost.Host) { testhost.TinyproxyFilter(h, "only.example") }},
+		{"unbound, UDP", "dns", `^connected, dns, refuses to look names up for this host$`, testhost.PortDNS, true, func(h *testhost.Host) { testhost.UnboundRefusing(h) }},
+		{"unbound, TCP", "dns", `^connected, dns, refuses to look names up for this host$`, testhost.PortDNS, false, func(h *testhost.Host) { testhost.UnboundRefusing(h) }},
+		{"slapd that wants a bind", "ldap", `^connected, ldap, refuses with result 53: authentication required$`, testhost.PortLDAP, false, func(h *testhost.Host) {
+			testhost.Slapd(h, testhost.NewAuthority(t, "Example CA"), []string{serverName}, "require authc")
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := testhost.NewPair(t)
+			c.start(p.Server)
+			one := []try{{c.service, "", netip.AddrPortFrom(netip.MustParseAddr(server4), c.port), c.udp, ""}}
+			if r := makeTries(t, p.Client, one)[0]; r.Words != "" || r.Verdict != "allowed" || !regexp.MustCompile(c.want).MatchString(r.text()) {
+				t.Errorf("%s %s\nwant %s", r.Verdict, r.text(), c.want)
+			}
+		})
+	}
+}
+
 // TestProbeLeavesNothing reads the logs of servers after the handshakes that are theirs.
 func TestProbeLeavesNothing(t *testing.T) {
 	p := testhost.NewPair(t)

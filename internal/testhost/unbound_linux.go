@@ -52,6 +52,12 @@ func Unbound(h *Host, under ...string) *Server {
 	return h.unbound(under, lines)
 }
 
+// UnboundRefusing starts one that looks names up for itself alone.
+func UnboundRefusing(h *Host) *Server {
+	h.t.Helper()
+	return h.unbound(nil, []string{"  access-control: 172.16.0.0/12 refuse"})
+}
+
 // PortDoT is where UnboundTLS listens too.
 const PortDoT = 853
 

@@ -49,6 +49,7 @@ func TestProbeIntercepted(t *testing.T) {
 	testhost.Squid(row.Router, "http_port 3129 intercept", "http_access allow all", "connect_timeout 1 second", "forward_timeout 2 seconds")
 	testhost.TLSFront(row.Router, office, 3130, 3128, serverName)
 	testhost.Python(row.Router, 3131, acceptAll)
+	row.Router.IP("route", "add", "unreachable", testhost.RowAbsentFar) // squid finds out at once
 	row.Router.NFT(`table ip take { chain pre { type nat hook prerouting priority -100;
 		iif eth0 tcp dport 80 redirect to :3129; iif eth0 tcp dport 443 redirect to :3130; iif eth0 tcp dport 11211 redirect to :3131; } ; }`)
 	at := func(addr string, port uint16) netip.AddrPort {

@@ -25,9 +25,10 @@ func greetSMTP(s *session) (*Answer, error) {
 	}
 	if code, lines, err = s.reply(); err != nil {
 		if !names {
-			a = nil
+			return nil, err
 		}
-		return a, fmt.Errorf("after EHLO: %w", err)
+		a.Detail = []string{"greets, and does not answer EHLO"}
+		return a, nil
 	}
 	defer func() { _ = s.say("QUIT\r\n") }()
 	if code != 250 {

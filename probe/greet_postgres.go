@@ -2,6 +2,7 @@ package probe
 
 import (
 	"encoding/binary"
+	"errors"
 	"strings"
 	"time"
 )
@@ -27,6 +28,10 @@ func greetPostgres(s *session) (*Answer, error) {
 	switch b[0] {
 	case 'S':
 		found, err := s.secure("postgresql") // ALPN since PostgreSQL 17
+		var refused *tlsRefused
+		if errors.As(err, &refused) {
+			return a, err
+		}
 		if err != nil {
 			return nil, err
 		}

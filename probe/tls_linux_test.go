@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/attempt"
 )
@@ -54,6 +55,33 @@ func TestTLSServers(t *testing.T) {
 			}
 			if r.Verdict != Allowed || r.Answer == nil || r.Answer.Service != strings.Fields(c.want[0])[0] {
 				t.Errorf("%v, %s", r.Verdict, got)
+			}
+		})
+	}
+}
+
+// TestPostgresTLS follows a yes with TLS, and takes no other server's S for one.
+func TestPostgresTLS(t *testing.T) {
+	good := &tls.Config{Certificates: []tls.Certificate{testCertificate()}, NextProtos: []string{"postgresql"}}
+	for _, c := range []struct {
+		about, want string
+		serve       func(net.Conn)
+	}{
+		{"with TLS", `postgres "" ["offers TLS" "TLS 1.3" "ALPN postgresql"`, func(c net.Conn) { _ = tls.Server(c, good).Handshake(); _, _ = io.Copy(io.Discard, c) }},
+		{"refused", `postgres "" [] "" refuses this client by a TLS alert: `, func(c net.Conn) { _ = tls.Server(c, &tls.Config{}).Handshake() }},
+		{"a letter alone", `"" [] "S" no complete answer: 1 bytes`, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }},
+		{"more letters", `"SMTP is not what this is.." does not speak postgres: sent SMTP`, func(c net.Conn) { _, _ = io.WriteString(c, "MTP is not what this is\r\n") }},
+		{"ssh", `ssh "" [] "SSH-2.0-x.." speaks ssh, not postgres`, func(c net.Conn) { _, _ = io.WriteString(c, "SH-2.0-x\r\n") }},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			to := listen(t, func(conn net.Conn) {
+				_, _ = io.ReadFull(conn, make([]byte, 8))
+				_, _ = io.WriteString(conn, "S")
+				c.serve(conn)
+			})
+			r := run(t, []Attempt{tryOf("postgres", to, attempt.TCP)}, 1500*time.Millisecond)["postgres"]
+			if got := brief(r.Answer) + " " + r.Words; !strings.Contains(got, c.want) {
+				t.Errorf("got %s\nwant %s", got, c.want)
 			}
 		})
 	}

@@ -30,9 +30,11 @@ func greetIRC(s *session) (*Answer, error) {
 	}
 	command, _, _ = strings.Cut(rest, " ")
 	switch {
-	case command == "NOTICE", command == "ERROR", command == "PING", command == "PONG", command == "020", len(command) == 3 && digits(command):
+	case isIRC(line) && line != "PING :sallyport": // which an echo says
+	case prefix != "" && (command == "PONG" || len(command) == 3 && digits(command)):
+	case command == "PONG" && rest != command:
 	default:
-		return nil, &otherProtocol{"irc", "sent " + clean(line)}
+		return nil, errOther
 	}
 	return &Answer{Service: "irc", Version: clean(prefix), Banner: clean(line)}, nil
 }

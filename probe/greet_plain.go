@@ -17,8 +17,7 @@ func greetPlain(s *session) (*Answer, error) {
 	if s.a.Protocol == attempt.UDP {
 		return greetDatagram(s)
 	}
-	s.timeout = min(s.timeout, bannerTime)
-	if err := s.step(); err != nil {
+	if err := s.within(min(s.timeout, bannerTime)); err != nil {
 		return nil, err
 	}
 	_, err := s.in.Peek(1)

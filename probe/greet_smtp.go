@@ -11,34 +11,42 @@ func greetSMTP(s *session) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if code != 220 && code != 554 && code != 421 {
-		return nil, &otherProtocol{"smtp", fmt.Sprintf("greeted with %d %s", code, clean(lines[0]))}
-	}
 	a := &Answer{Service: "smtp", Version: clean(lines[0])}
-	if code != 220 {
-		a.Detail = append(a.Detail, fmt.Sprintf("turns clients away: %d", code))
+	names := strings.Contains(strings.ToUpper(lines[0]), "SMTP")
+	switch {
+	case code == 554, code == 421 && names: // FTP has 421 too
+		a.Detail = []string{fmt.Sprintf("turns this host away: %d", code)}
 		return a, nil
-	}
-	if strings.Contains(strings.ToUpper(lines[0]), "FTP") && !strings.Contains(strings.ToUpper(lines[0]), "SMTP") {
-		return nil, &otherProtocol{"smtp", "greeted as an FTP server: " + clean(lines[0])}
+	case code != 220:
+		return nil, errOther
 	}
 	if err := s.say("EHLO sallyport.invalid\r\n"); err != nil {
 		return nil, err
 	}
 	if code, lines, err = s.reply(); err != nil {
-		return a, fmt.Errorf("after EHLO: %w", err)
-	}
-	if code != 250 {
-		a.Detail = append(a.Detail, fmt.Sprintf("answers EHLO with %d %s", code, clean(lines[0])))
-	}
-	tls := "offers no STARTTLS"
-	for _, l := range lines[1:] {
-		if strings.EqualFold(strings.TrimSpace(l), "STARTTLS") {
-			tls = "offers STARTTLS"
+		if !names {
+			return nil, err
 		}
+		a.Detail = []string{"greets, and does not answer EHLO"}
+		return a, nil
 	}
-	a.Detail = append(a.Detail, tls)
-	_ = s.say("QUIT\r\n")
+	defer func() { _ = s.say("QUIT\r\n") }()
+	if code != 250 {
+		if !names { // FTP greets with 220 too
+			return nil, errOther
+		}
+		a.Detail = []string{fmt.Sprintf("answers EHLO with %d %s", code, clean(lines[0]))}
+		return a, nil
+	}
+	if s.plain() {
+		tls := "offers no STARTTLS"
+		for _, l := range lines[1:] {
+			if strings.EqualFold(strings.TrimSpace(l), "STARTTLS") {
+				tls = "offers STARTTLS"
+			}
+		}
+		a.Detail = []string{tls}
+	}
 	return a, nil
 }
 
@@ -49,20 +57,26 @@ func (s *session) reply() (code int, lines []string, err error) {
 		if err != nil {
 			return 0, nil, err
 		}
-		if len(line) < 3 || line[0] < '2' || line[0] > '5' || !digits(line[:3]) || len(line) > 3 && line[3] != ' ' && line[3] != '-' {
-			return 0, nil, &otherProtocol{"smtp", "sent " + clean(line)}
-		}
-		n := int(line[0]-'0')*100 + int(line[1]-'0')*10 + int(line[2]-'0')
-		if code != 0 && n != code {
-			return 0, nil, &otherProtocol{"smtp", "sent " + clean(line)}
+		n, text, last := parseReply(line)
+		if n == 0 || code != 0 && n != code {
+			return 0, nil, errOther
 		}
 		code = n
-		lines = append(lines, strings.TrimSpace(line[min(4, len(line)):]))
-		if len(line) == 3 || line[3] == ' ' {
+		lines = append(lines, text)
+		if last {
 			return code, lines, nil
 		}
 	}
 	return 0, nil, errTooMuch
+}
+
+// parseReply reads one line of an answer; code is 0 where it is none.
+func parseReply(line string) (code int, text string, last bool) {
+	if len(line) < 3 || line[0] < '2' || line[0] > '5' || !digits(line[:3]) || len(line) > 3 && line[3] != ' ' && line[3] != '-' {
+		return 0, "", false
+	}
+	code = int(line[0]-'0')*100 + int(line[1]-'0')*10 + int(line[2]-'0')
+	return code, strings.TrimSpace(line[min(4, len(line)):]), len(line) == 3 || line[3] == ' '
 }
 
 func digits(s string) bool { return strings.Trim(s, "0123456789") == "" }

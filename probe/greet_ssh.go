@@ -21,7 +21,7 @@ func greetSSH(s *session) (*Answer, error) {
 			break
 		}
 	}
-	return nil, &otherProtocol{"ssh", "no identification string came"}
+	return nil, errOther
 }
 
 // clean is text of the other end as one printable line of bearable length.

@@ -3,6 +3,8 @@ package probe
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -21,9 +23,11 @@ type session struct {
 	socket  deadliner
 	in      *bufio.Reader
 	timeout time.Duration
-	until   time.Time // for all steps together
-	first   []byte    // the first bytes that came, at most firstBytes
-	read    int
+	until   time.Time      // for all steps together
+	first   []byte         // the first bytes that came, at most firstBytes; over TLS, those inside of it
+	read    int            // bytes that came
+	sent    []byte         // the first bytes that were sent, at most firstBytes
+	roots   *x509.CertPool // what is trusted; nil: what this host trusts
 }
 
 type deadliner interface{ SetDeadline(time.Time) error }
@@ -46,17 +50,25 @@ func (s *session) Read(b []byte) (int, error) {
 	}
 	n, err := s.conn.Read(b[:min(len(b), maxAnswer-s.read)])
 	s.read += n
-	if room := firstBytes - len(s.first); room > 0 {
-		s.first = append(s.first, b[:min(n, room)]...)
-	}
+	s.note(b[:n])
 	return n, err
+}
+
+// note keeps the first bytes.
+func (s *session) note(b []byte) {
+	if room := firstBytes - len(s.first); room > 0 {
+		s.first = append(s.first, b[:min(len(b), room)]...)
+	}
 }
 
 var errTooMuch = fmt.Errorf("sent %d bytes, and still goes on", maxAnswer)
 
 // step begins one more step: what is sent or read after it has the timeout.
-func (s *session) step() error {
-	until := time.Now().Add(s.timeout)
+func (s *session) step() error { return s.within(s.timeout) }
+
+// within is step with a time of its own.
+func (s *session) within(d time.Duration) error {
+	until := time.Now().Add(d)
 	if s.until.Before(until) {
 		until = s.until
 	}
@@ -68,6 +80,7 @@ func (s *session) say(b string) error {
 	if err := s.step(); err != nil {
 		return err
 	}
+	s.sent = append(s.sent, b[:min(len(b), firstBytes-len(s.sent))]...)
 	_, err := io.WriteString(s.conn, b)
 	return err
 }
@@ -93,39 +106,96 @@ func (s *session) bytes(n int) ([]byte, error) {
 	}
 	b := make([]byte, n)
 	_, err := io.ReadFull(s.in, b)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = io.EOF
+	}
 	return b, err
 }
 
-// otherProtocol tells that the other end speaks something else than was expected.
-type otherProtocol struct{ wanted, words string }
+// quietTime is how long a server is listened to whose answer is so short that another protocol's could begin so.
+const quietTime = 200 * time.Millisecond
 
-func (e *otherProtocol) Error() string { return "does not speak " + e.wanted + ": " + e.words }
-
-// greeters are the handshakes, by the name of what they expect. Each has a file of its own.
-var greeters = map[string]func(*session) (*Answer, error){
-	"":     greetPlain,
-	"http": greetHTTP,
-	"irc":  greetIRC,
-	"smtp": greetSMTP,
-	"ssh":  greetSSH,
+// quiet reports whether nothing more comes. It listens for twice as long as what came before had taken, since some servers send a byte a second.
+func (s *session) quiet(asked time.Time) bool {
+	if s.in.Buffered() > 0 {
+		return false
+	}
+	if s.within(min(max(quietTime, 2*time.Since(asked)), s.timeout)) != nil {
+		return false
+	}
+	_, err := s.in.Peek(1)
+	return errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// Meet is the handshake that an attempt's target expects.
+// ask sends a datagram, and once more when half of the time has passed, until an answer comes to which valid agrees.
+func (s *session) ask(question func() []byte, valid func([]byte) bool) ([]byte, error) {
+	b := make([]byte, 2048)
+	other := false
+	for try := range 2 {
+		if err := s.within(s.timeout / 2); err != nil {
+			return nil, err
+		}
+		if _, err := s.conn.Write(question()); err != nil {
+			return nil, err
+		}
+		for range 16 {
+			n, err := s.conn.Read(b)
+			switch {
+			case errors.Is(err, os.ErrDeadlineExceeded) && other:
+				return nil, errOther
+			case errors.Is(err, os.ErrDeadlineExceeded) && try == 0:
+			case err != nil:
+				return nil, err
+			case valid(b[:n]):
+				return b[:n], nil
+			}
+			if err != nil {
+				break
+			}
+			other = true
+			s.read += n
+			s.note(b[:n])
+		}
+	}
+	return nil, errOther
+}
+
+// Greeter makes handshakes.
+type Greeter struct {
+	// Roots are the authorities whose certificates are trusted; nil: those that this host trusts.
+	Roots *x509.CertPool
+}
+
+// Meet is the handshake that an attempt's target expects, with the authorities that this host trusts.
 func Meet(ctx context.Context, a *Attempt, f *os.File, timeout time.Duration) (*Answer, error) {
+	return (&Greeter{}).Meet(ctx, a, f, timeout)
+}
+
+// Meet is the handshake that an attempt's target expects. Where it fails the error says how, and the answer what it was that answered, as
+// far as its first bytes tell.
+func (g *Greeter) Meet(ctx context.Context, a *Attempt, f *os.File, timeout time.Duration) (*Answer, error) {
 	service := ""
 	if a.Target != nil {
 		service = a.Target.Service
 	}
+	h, known := handshakes[service]
+	if !known {
+		return nil, fmt.Errorf("no handshake is known for %s", service)
+	}
 	s := newSession(a, f, timeout)
-	stop := context.AfterFunc(ctx, func() { s.until = time.Unix(1, 0); _ = f.SetDeadline(s.until) })
+	s.roots = g.Roots
+	stop := context.AfterFunc(ctx, func() { _ = f.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	if err := s.step(); err != nil {
-		return nil, err
+	answer, err := h.with(s)
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
-	answer, err := greeters[service](s)
-	var other *otherProtocol
-	if err != nil && len(s.first) > 0 && (errors.As(err, &other) || !errors.Is(err, os.ErrDeadlineExceeded)) {
-		return identify(s.first), err
-	}
+	s.leave(err == nil && service != "")
 	return answer, err
+}
+
+// plain reports whether what is said is not inside of TLS.
+func (s *session) plain() bool {
+	_, inside := s.conn.(*tls.Conn)
+	return !inside
 }

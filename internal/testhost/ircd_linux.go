@@ -12,9 +12,31 @@ const (
 // ":banks.freenode.net NOTICE * :*** Looking up your hostname...".
 func InspIRCd(h *Host, under ...string) *Server {
 	h.t.Helper()
-	bin := Need(h.t, "inspircd", "inspircd")
+	s := h.inspircd(tempDir(h.t), under)
+	h.AwaitListen(s, PortIRC)
+	return s
+}
+
+// PortIRCS is where InspIRCdTLS listens too.
+const PortIRCS = 6697
+
+// InspIRCdTLS is InspIRCd inside of TLS too, with a certificate of a's for these names.
+func InspIRCdTLS(h *Host, a *Authority, names ...string) *Server {
+	h.t.Helper()
 	dir := tempDir(h.t)
-	conf := writeFile(h.t, dir, "inspircd.conf", 0o644,
+	a.issue(h.t, dir, soonEnough(), names...)
+	// With this module it crashes when it ends, and would leave a core.
+	s := h.inspircd(dir, []string{Need(h.t, "prlimit", "util-linux"), "--core=0", "--"},
+		`<module name="ssl_gnutls">`, `<sslprofile name="test" provider="gnutls" certfile="`+dir+`/cert.pem" keyfile="`+dir+`/key.pem">`,
+		fmt.Sprintf(`<bind address="*" port="%d" type="clients" sslprofile="test">`, PortIRCS))
+	h.AwaitListen(s, PortIRC, PortIRCS)
+	return s
+}
+
+func (h *Host) inspircd(dir string, under []string, more ...string) *Server {
+	h.t.Helper()
+	bin := Need(h.t, "inspircd", "inspircd")
+	conf := writeFile(h.t, dir, "inspircd.conf", 0o644, append(more,
 		`<server name="`+IRCName+`" description="test" network="Test" id="001">`,
 		`<admin name="test" nick="test" email="test@localhost">`,
 		fmt.Sprintf(`<bind address="*" port="%d" type="clients">`, PortIRC),
@@ -25,9 +47,7 @@ func InspIRCd(h *Host, under ...string) *Server {
 		`<performance softlimit="1000">`,
 		`<log method="file" type="* -USERINPUT -USEROUTPUT" level="default" target="`+dir+`/log">`,
 		`<pid file="`+dir+`/pid">`,
-		`<path configdir="`+dir+`" datadir="`+dir+`" logdir="`+dir+`" moduledir="/usr/lib/inspircd/modules">`)
+		`<path configdir="`+dir+`" datadir="`+dir+`" logdir="`+dir+`" moduledir="/usr/lib/inspircd/modules">`)...)
 	// It refuses to run as root without --runasroot, and goes to the background without --nofork.
-	s := h.serve(under, bin, "--config", conf, "--nofork", "--runasroot", "--nopid")
-	h.AwaitListen(s, PortIRC)
-	return s
+	return h.serve(under, bin, "--config", conf, "--nofork", "--runasroot", "--nopid")
 }

@@ -24,6 +24,11 @@ const stateListen = "0A"
 // before, or takes longer than listenTimeout.
 func (h *Host) AwaitListen(s *Server, ports ...uint16) {
 	h.t.Helper()
+	h.awaitListen(s, listenTimeout, ports...)
+}
+
+func (h *Host) awaitListen(s *Server, listenTimeout time.Duration, ports ...uint16) {
+	h.t.Helper()
 	tick := time.NewTicker(listenPoll)
 	defer tick.Stop()
 	deadline := time.After(listenTimeout)

@@ -52,6 +52,28 @@ func Unbound(h *Host, under ...string) *Server {
 	return h.unbound(under, lines)
 }
 
+// UnboundRefusing starts one that looks names up for itself alone.
+func UnboundRefusing(h *Host) *Server {
+	h.t.Helper()
+	return h.unbound(nil, []string{"  access-control: 172.16.0.0/12 refuse"})
+}
+
+// PortDoT is where UnboundTLS listens too.
+const PortDoT = 853
+
+// UnboundTLS starts it with DNS over TLS too, and a certificate of a's for these names.
+func UnboundTLS(h *Host, a *Authority, names ...string) *Server {
+	h.t.Helper()
+	dir := tempDir(h.t)
+	a.issue(h.t, dir, soonEnough(), names...)
+	s := h.unbound(nil, []string{
+		fmt.Sprintf("  interface: 0.0.0.0@%d", PortDoT), fmt.Sprintf("  tls-port: %d", PortDoT), "  tls-service-key: " + dir + "/key.pem",
+		"  tls-service-pem: " + dir + "/cert.pem", `  local-zone: "." static`, `  local-data: ". SOA a.test. b.test. 1 1 1 1 1"`, `  local-data: ". NS a.test."`,
+	})
+	h.AwaitListen(s, PortDoT)
+	return s
+}
+
 // unbound starts it with these lines beside what it always has.
 func (h *Host) unbound(under, lines []string) *Server {
 	h.t.Helper()

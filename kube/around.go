@@ -217,7 +217,7 @@ func (e *Evaluator) rulesByName(p *pod) []namedPorts {
 	}
 	for _, a := range slices.Concat(e.admin, e.baseline) {
 		x := podEnd(p)
-		if a.Broken() || e.matchesAdminPeer(&a.Subject, &x, netip.Addr{}, nil) == no {
+		if a.Broken() || e.matchesAdminPeer(&a.Subject, &x, nil, nil) == no {
 			continue
 		}
 		for i := range a.Egress {
@@ -241,7 +241,7 @@ func (e *Evaluator) rulesByName(p *pod) []namedPorts {
 func (a *surveyor) isThere(home string, peer *NetworkPolicyPeer) bool {
 	return slices.ContainsFunc(a.e.pods, func(q *pod) bool {
 		x := podEnd(q)
-		return a.e.matchesPeer(home, peer, &x, netip.Addr{}, nil) == yes
+		return a.e.matchesPeer(home, peer, &x, nil, nil) == yes
 	})
 }
 

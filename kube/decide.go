@@ -209,12 +209,15 @@ func (q *question) flow(f flow) Decision {
 	}
 	f.direct = q.direct && f.service == nil
 	var o observer
-	out := q.e.direction(&f, Egress, &o)
-	if f.before != nil {
-		out |= q.beforeTranslation(&f, out, &o)
-	}
-	egress := out.and(q.e.beside(&f, Egress, &o)).verdict()
+	service := f.before
 	f.before = nil
+	out := q.e.direction(&f, Egress, &o)
+	if service != nil {
+		out |= q.beforeTranslation(f, service, out, &o)
+	}
+	asked := f // layers see what was asked for
+	asked.before = service
+	egress := out.and(q.e.beside(&asked, Egress, &o)).verdict()
 	out = q.e.direction(&f, Ingress, &o)
 	ingress := out.and(q.e.beside(&f, Ingress, &o)).verdict()
 	d := Decision{Chain: o.chain, Verdict: Undecidable, Egress: egress, Ingress: ingress, Notes: o.notes}
@@ -245,20 +248,25 @@ func (q *question) blocksNote(f flow, v Verdict) []string {
 	return []string{fmt.Sprintf("an address block that holds a pod's address decides this: most network plugins go by it, Cilium does not (there: %v)", d.Verdict)}
 }
 
-// beforeTranslation is what comes of the flow's egress by plugins that see the service's address and port, where that is not
-// what comes by the others.
-func (q *question) beforeTranslation(f *flow, before outcome, o *observer) outcome {
-	after := *f
-	after.before = nil
+// beforeTranslation is what comes of the flow's egress by plugins that see the service in the place of its pod, where that is not what
+// comes by the others. What is said of plugins is in their source, and in what their users met:
+//   - OVN-Kubernetes: go-controller/pkg/libovsdb/util/acl.go, LportEgressAfterLB: egress has apply-after-lb
+//   - Antrea: pkg/agent/openflow/pipeline.go: the table that translates comes before those of egress (antrea-io/antrea#1119)
+//   - Cilium: translates as early as it can, at the socket where it may (cilium/cilium#21251, cilium/cilium#1299)
+//   - Calico: its chains in the filter table come after kube-proxy's in nat's PREROUTING (projectcalico/calico#8049); with eBPF it
+//     translates itself, before policy
+//   - Amazon VPC CNI: its probes are at the pod's veth, where the packet still has the service's address ([before])
+func (q *question) beforeTranslation(f flow, service *before, after outcome, o *observer) outcome {
+	f.before = service
 	var unseen observer
-	out := q.e.direction(&after, Egress, &unseen)
-	if out == before {
+	out := q.e.direction(&f, Egress, &unseen)
+	if out == after {
 		return out
 	}
 	o.reasons = append(o.reasons, unseen.reasons...)
 	o.depends(Reason{Words: fmt.Sprintf(
 		"depends on the network plugin: those that enforce egress after the service is translated (Calico, Cilium, OVN-Kubernetes, Antrea) see %s, and it is %v; those that enforce before (Amazon VPC CNI) see %s, and it is %v",
-		q.e.describe(after.to, after.port), out.verdict(), netip.AddrPortFrom(f.before.addr, f.before.port), before.verdict())})
+		q.e.describe(f.to, f.port), after.verdict(), netip.AddrPortFrom(service.addr, service.port), out.verdict())})
 	return out
 }
 

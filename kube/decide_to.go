@@ -181,7 +181,7 @@ func (q *question) endpoints(s *Service, port *ServicePort, at netip.Addr) ([]De
 		if to.pod != nil && to.pod.Broken() {
 			d = q.pod(to.pod)
 		} else if at.IsValid() {
-			d = f.translated(to, before{at, q.port})
+			d = f.translated(to, before{at, q.port, s})
 		} else {
 			d = f.families(to)
 		}

@@ -169,7 +169,7 @@ func (l *firewalls) matchesEnd(r *firewallRule, x *end, o *observer) match {
 		o.depends(Reason{Pos: r.Pos, Field: "dnsName", Words: "an address is matched while " + r.Name + " resolves to it: ask by the name"})
 		return maybe
 	}
-	m := l.e.in(r.addrs, x, zeroAddr, o, r.Pos)
+	m := l.e.in(r.addrs, x, nil, o, r.Pos)
 	if m == no && r.some.Overlaps(x.addrs) {
 		words := "a node with an error may have the address"
 		if len(l.e.cluster.Nodes) == 0 {

@@ -26,7 +26,7 @@ func evaluate(t *testing.T, yaml ...string) *Evaluator {
 
 // ask decides for "NS/POD" and a destination "ADDRESS:PORT", "NAME:PORT", "PREFIX:PORT", "pod NS/NAME:PORT" or "service NS/NAME:PORT", each with
 // "/UDP" or the like behind it where it is not TCP.
-func ask(t *testing.T, e *Evaluator, from, to string) Decision {
+func askLayers(t *testing.T, e *Evaluator, from, to string) Decision {
 	t.Helper()
 	find := func(name string) *Workload {
 		ns, n, _ := strings.Cut(name, "/")
@@ -81,7 +81,7 @@ type want struct {
 func check(t *testing.T, e *Evaluator, from string, wants []want) {
 	t.Helper()
 	for _, w := range wants {
-		d := ask(t, e, from, w.to)
+		d := askLayers(t, e, from, w.to)
 		if d.Verdict != w.verdict {
 			t.Errorf("%s to %s: %v, want %v\n%s\n%v", from, w.to, d.Verdict, w.verdict, lines(d), d.Reasons)
 			continue

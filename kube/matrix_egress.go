@@ -2,7 +2,9 @@ package kube
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 
 	"github.com/sallyport/sallyport/profile/flowset"
 )
@@ -176,27 +178,31 @@ func (q *question) prefix(prefix netip.Prefix) Decision {
 	all := flowset.AddrsOf(prefix)
 	var parts []DecisionPart
 	rest := all
+	known := make(map[netip.Addr]string, len(q.e.vips))
 	for a, p := range q.e.byAddr {
-		if !prefix.Contains(a) {
-			continue
+		if prefix.Contains(a) {
+			known[a] = p.String()
 		}
-		one := flowset.AddrOf(a)
-		rest = rest.Subtract(one)
-		parts = append(parts, DecisionPart{To: p.String() + " at " + a.String(), Workload: p.Workload, Addrs: one.Prefixes(), Decision: q.addr(a)})
 	}
-	for a := range q.e.vips {
-		if !prefix.Contains(a) {
-			continue
+	for a, v := range q.e.vips {
+		if prefix.Contains(a) {
+			known[a] = v.service.String()
 		}
+	}
+	for _, a := range slices.SortedFunc(maps.Keys(known), netip.Addr.Compare) {
 		one := flowset.AddrOf(a)
 		rest = rest.Subtract(one)
-		parts = append(parts, DecisionPart{To: q.e.vips[a].service.String() + " at " + a.String(), Addrs: one.Prefixes(), Decision: q.addr(a)})
+		part := DecisionPart{To: known[a] + " at " + a.String(), Addrs: one.Prefixes(), Decision: q.addr(a)}
+		if p := q.e.byAddr[a]; p != nil {
+			part.Workload = p.Workload
+		}
+		parts = append(parts, part)
 	}
 	q.direct = true
-	if q.from.pod == nil {
-		return Decision{Verdict: Allowed, Parts: parts, Notes: []string{"policies don't apply to what is no pod of the cluster"}}
+	set := EgressSet{flowset.Everything(), flowset.Everything()} // of what is no pod: policies don't apply to it
+	if q.from.pod != nil {
+		set = q.e.outside(q.from.pod)
 	}
-	set := q.e.outside(q.from.pod)
 	reachable := func(s flowset.Set) flowset.Addrs {
 		to := flowset.Of(rest, flowset.Transport(q.protocol.transport(), flowset.Port(q.port)))
 		return s.Intersect(to).Addrs()

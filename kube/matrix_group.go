@@ -202,7 +202,7 @@ func (g *grouping) touches(set flowset.Addrs) touched {
 			m = unknown
 		} else {
 			x := podEnd(p)
-			m = g.e.in(set, &x, zeroAddr, nil, Pos{})
+			m = g.e.in(set, &x, nil, nil, Pos{})
 			if !p.known && !p.Pod.HostNetwork {
 				unknown, found = m, true
 			}

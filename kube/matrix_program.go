@@ -1,13 +1,10 @@
 package kube
 
 import (
-	"net/netip"
 	"strconv"
 
 	"github.com/sallyport/sallyport/profile/flowset"
 )
-
-var zeroAddr netip.Addr
 
 // ported is every port of the protocols that policies know. Of others, such as ICMP, the API says nothing.
 var ported = flowset.AllTransports().Subtract(flowset.Transport(flowset.ICMP, flowset.AllPorts())).
@@ -124,7 +121,7 @@ func (g *grouping) admin(p *AdminPolicy, c *class, d Direction) []instr {
 			[]instr{g.everything(Allow, true), g.everything(Deny, true), g.everything(Pass, true)})
 	}
 	x := podEnd(c.pod)
-	subject := g.e.matchesAdminPeer(&p.Subject, &x, zeroAddr, nil)
+	subject := g.e.matchesAdminPeer(&p.Subject, &x, nil, nil)
 	if subject == no {
 		return nil
 	}

@@ -2,7 +2,6 @@ package kube
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -104,7 +103,7 @@ func (e *Evaluator) nearRule(policy *NetworkPolicy, peer *end, f *flow, d Direct
 	for i := range policy.Rules(d) {
 		r := &policy.Rules(d)[i]
 		for j := range r.Peers { // a rule for everywhere is not widened
-			if e.matchesPeer(policy.Namespace, &r.Peers[j], peer, netip.Addr{}, nil) == yes && len(r.Ports) > 0 {
+			if e.matchesPeer(policy.Namespace, &r.Peers[j], peer, nil, nil) == yes && len(r.Ports) > 0 {
 				return i + 1
 			}
 		}

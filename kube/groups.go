@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"math/bits"
 	"slices"
 )
 
@@ -16,9 +17,12 @@ type Group struct {
 
 // GroupReach is the destinations that are reached alike.
 type GroupReach struct {
-	To []int
 	Reach
+	to bitset
 }
+
+// To is the numbers of the destinations, sorted.
+func (r *GroupReach) To() []int { return r.to.list() }
 
 // Groups are the rows of the matrix, equal ones together, in the order of the first of each. It holds of each group one row, and of
 // a row a bit for each destination.
@@ -73,8 +77,27 @@ type grouper struct {
 
 type bitset []uint64
 
-func (s bitset) has(i int) bool { return s[i/64]>>(i%64)&1 != 0 }
-func (s bitset) flip(i int)     { s[i/64] ^= 1 << (i % 64) }
+func (s bitset) flip(i int) { s[i/64] ^= 1 << (i % 64) }
+
+func (s bitset) list() []int {
+	var out []int
+	for i, w := range s {
+		for ; w != 0; w &= w - 1 {
+			out = append(out, 64*i+bits.TrailingZeros64(w))
+		}
+	}
+	return out
+}
+
+// first is the lowest number, -1 where there is none.
+func (s bitset) first() int {
+	for i, w := range s {
+		if w != 0 {
+			return 64*i + bits.TrailingZeros64(w)
+		}
+	}
+	return -1
+}
 
 // rowGroup is a group that may grow. Where its only row may have its own column in any of the sets, it is found by each.
 type rowGroup struct {
@@ -192,17 +215,11 @@ func (b *grouper) result() []Group {
 		slices.Sort(g.from)
 		group := Group{From: g.from, Outside: g.outside}
 		for k, id := range g.ids {
-			r := GroupReach{Reach: b.reaches[id]}
-			for j := range b.columns {
-				if g.sets[k].has(j) {
-					r.To = append(r.To, j)
-				}
-			}
-			if len(r.To) > 0 {
-				group.Reach = append(group.Reach, r)
+			if g.sets[k].first() >= 0 {
+				group.Reach = append(group.Reach, GroupReach{b.reaches[id], g.sets[k]})
 			}
 		}
-		slices.SortFunc(group.Reach, func(x, y GroupReach) int { return cmp.Compare(x.To[0], y.To[0]) })
+		slices.SortFunc(group.Reach, func(x, y GroupReach) int { return cmp.Compare(x.to.first(), y.to.first()) })
 		out = append(out, group)
 	}
 	slices.SortFunc(out, func(x, y Group) int { return cmp.Compare(x.From[0], y.From[0]) })

@@ -31,7 +31,7 @@ func TestGroups(t *testing.T) {
 				}
 				got[i] = make([]Reach, len(work))
 				for _, r := range group.Reach {
-					for _, j := range r.To {
+					for _, j := range r.To() {
 						got[i][j] = r.Reach
 					}
 				}

@@ -36,11 +36,12 @@ func (m *Matrix) lines(all bool) []matrixLine {
 		from := names.words(g.From)
 		before := len(out)
 		for _, r := range g.Reach {
-			to := names.words(r.To)
-			if slices.Equal(r.To, g.From) && len(r.To) > 1 {
+			set := r.To()
+			to := names.words(set)
+			switch same := slices.Equal(set, g.From); {
+			case same && len(set) > 1:
 				to = "each other"
-			}
-			if slices.Equal(r.To, g.From) && len(r.To) == 1 {
+			case same:
 				to = "its other pods"
 			}
 			for _, p := range reachWords(r.Reach) {

@@ -124,7 +124,7 @@ func (m *Matrix) graph() ([]dotNode, []dotEdge) {
 			fmt.Fprintf(&signs[i], "row %d,", n)
 		}
 		for k, r := range g.Reach {
-			for _, j := range r.To {
+			for _, j := range r.To() {
 				used[j] = true
 				fmt.Fprintf(&signs[j], "%d.%d,", n, k)
 			}
@@ -172,7 +172,7 @@ func (m *Matrix) graph() ([]dotNode, []dotEdge) {
 	for _, g := range groups {
 		for _, i := range g.From {
 			for _, r := range g.Reach {
-				for _, j := range r.To {
+				for _, j := range r.To() {
 					if i == j && work[i].Single() {
 						continue
 					}

@@ -3,6 +3,7 @@ package kube
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/sallyport/sallyport/profile/flowset"
 )
@@ -192,6 +193,7 @@ func (q *question) prefix(prefix netip.Prefix) Decision {
 		rest = rest.Subtract(one)
 		parts = append(parts, DecisionPart{To: q.e.vips[a].service.String() + " at " + a.String(), Addrs: one.Prefixes(), Decision: q.addr(a)})
 	}
+	slices.SortFunc(parts, func(a, b DecisionPart) int { return a.Addrs[0].Addr().Compare(b.Addrs[0].Addr()) })
 	q.direct = true
 	if q.from.pod == nil {
 		return Decision{Verdict: Allowed, Parts: parts, Notes: []string{"policies don't apply to what is no pod of the cluster"}}

@@ -26,8 +26,8 @@ func portWords(t flowset.Transports) string {
 		return "every port"
 	}
 	s := portList(t)
-	if r := "every port but " + portList(rest); len(r) < len(s) {
-		return r
+	if r := portList(rest); len(r) < len(s) && !strings.Contains(r, "every") {
+		return "every port but " + r
 	}
 	return s
 }

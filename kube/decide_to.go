@@ -21,9 +21,7 @@ func (q *question) addr(a netip.Addr) Decision {
 		if to.pod.Broken() {
 			return q.pod(to.pod)
 		}
-		d := q.families(to)
-		d.Notes = append(d.Notes, a.String()+" is "+to.pod.String())
-		return d
+		return q.families(to)
 	}
 	if to.node != nil {
 		if to.node.Broken() {

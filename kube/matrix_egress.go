@@ -198,6 +198,7 @@ func (q *question) prefix(prefix netip.Prefix) Decision {
 		}
 		parts = append(parts, part)
 	}
+	slices.SortFunc(parts, func(a, b DecisionPart) int { return a.Addrs[0].Addr().Compare(b.Addrs[0].Addr()) })
 	q.direct = true
 	set := EgressSet{flowset.Everything(), flowset.Everything()} // of what is no pod: policies don't apply to it
 	if q.from.pod != nil {

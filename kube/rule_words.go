@@ -165,3 +165,15 @@ func noneOf(rules int, d Direction) string {
 	}
 	return fmt.Sprintf("none of its %d rules admits this", rules)
 }
+
+// several is "NetworkPolicies shop/a and shop/b", or how many.
+func several(list []*NetworkPolicy) string {
+	if len(list) > mostWords {
+		return fmt.Sprintf("%d NetworkPolicies", len(list))
+	}
+	var names []string
+	for _, p := range list {
+		names = append(names, p.Namespace+"/"+p.Name)
+	}
+	return "NetworkPolicies " + strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}

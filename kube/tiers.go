@@ -342,7 +342,7 @@ func (w *walk) policies() outcome {
 	}
 	if out == mayDeny {
 		c := Considered{Direction: w.d, Layer: NetworkPolicyLayer, Says: Denies, Decides: true}
-		c.Words = fmt.Sprintf("%d NetworkPolicies isolate it, and none of their rules admits this", len(isolating))
+		c.Words = fmt.Sprintf("%s isolate it, and none of their rules admits this", several(isolating))
 		if len(isolating) == 1 {
 			p := isolating[0]
 			c.Pos, c.Words = p.rulesPos(w.d), p.String()+" isolates it, and "+noneOf(len(p.Rules(w.d)), w.d)

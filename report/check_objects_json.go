@@ -158,9 +158,7 @@ func decided(d *kube.Decision) decisionJSON {
 		out.Reasons = append(out.Reasons, reasonJSON{r.Field, r.Words, r.File, r.Line})
 	}
 	for _, c := range d.Chain {
-		out.Chain = append(out.Chain, chainJSON{
-			c.Direction.String(), c.Layer.String(), c.Object, c.Rule, c.Name, c.Says.String(), c.Words, c.Decides, c.File, c.Line,
-		})
+		out.Chain = append(out.Chain, consideredJSONOf(c))
 	}
 	for i := range d.Parts {
 		p := &d.Parts[i]
@@ -176,6 +174,10 @@ func decided(d *kube.Decision) decisionJSON {
 	}
 	out.Notes = append(out.Notes, d.Notes...)
 	return out
+}
+
+func consideredJSONOf(c kube.Considered) chainJSON {
+	return chainJSON{c.Direction.String(), c.Layer.String(), c.Object, c.Rule, c.Name, c.Says.String(), c.Words, c.Decides, c.File, c.Line}
 }
 
 func prefixStrings(list []netip.Prefix) []string {

@@ -1,44 +1,36 @@
-// Command policy measures package kube on clusters that it makes: the matrix of all workloads, as a whole process that reads YAML,
-// and one decision.
+// Command policy measures sallyport on clusters that it makes: the matrix of all workloads, and one connection, each as a whole process
+// that reads YAML.
 //
 //	go run ./bench/policy
 package main
 
 import (
-	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
 	"time"
-
-	"github.com/sallyport/sallyport/kube"
 )
 
 func main() {
-	if len(os.Args) == 3 && os.Args[1] == "matrix" {
-		matrix(os.Args[2])
-		return
-	}
-	if len(os.Args) == 3 && os.Args[1] == "decide" {
-		decide(os.Args[2])
-		return
-	}
 	dir, err := os.MkdirTemp("", "sallyport-policy-")
 	check(err)
 	defer os.RemoveAll(dir)
-	fmt.Printf("%-30s %10s %10s %10s %12s  %s\n", "cluster", "YAML", "seconds", "memory", "pairs", "what")
+	sallyport := filepath.Join(dir, "sallyport")
+	build := exec.Command("go", "build", "-o", sallyport, "github.com/sallyport/sallyport/cmd/sallyport")
+	build.Stderr = os.Stderr
+	check(build.Run())
+	fmt.Printf("%-30s %10s %10s %10s  %s\n", "cluster", "YAML", "seconds", "memory", "what")
 	for _, s := range []shape{{240, 10, 20}, {1000, 10, 10}, {100, 10, 10}, {10_000, 10, 1}} {
 		file := filepath.Join(dir, fmt.Sprintf("%dx%dx%d.yaml", s.namespaces, s.pods, s.policies))
 		size := generate(s, file)
-		commands := []string{"matrix", "decide"}
-		if s.namespaces*s.pods >= 100_000 {
-			commands = []string{"decide"} // 10^10 pairs are for nobody to read
+		if s.namespaces*s.pods < 100_000 { // 10^10 pairs are for nobody to read
+			measure(s.String(), size, "check --matrix", exec.Command(sallyport, "check", "--matrix", "--output", "csv", file))
 		}
-		for _, c := range commands {
-			measure(s.String(), size, c, exec.Command(os.Args[0], c, file))
-		}
+		last := fmt.Sprintf("ns%d/pod%d:8080", s.namespaces-1, s.pods-1)
+		measure(s.String(), size, "check --from --to", exec.Command(sallyport, "check", "--from", "ns0/pod0", "--to", last, file))
 	}
 }
 
@@ -52,62 +44,18 @@ func generate(s shape, file string) int64 {
 	return at
 }
 
-// measure runs a command as a whole process.
+// measure runs a command as a whole process, whose output nobody reads: held in memory here, it would count as the next command's, which
+// begins as a copy of this process. Exit status 1 is that a connection is denied.
 func measure(name string, size int64, what string, c *exec.Cmd) {
 	c.Stderr = os.Stderr
 	begin := time.Now()
-	out, err := c.Output()
+	err := c.Run()
 	took := time.Since(begin)
-	check(err)
+	if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		check(err)
+	}
 	memory := c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss / 1024
-	fmt.Printf("%-30s %7.1f MB %10.3f %7d MB %12s  %s\n", name, float64(size)/1e6, took.Seconds(), memory, firstLine(out), what)
-}
-
-func firstLine(out []byte) string {
-	for i, c := range out {
-		if c == '\n' {
-			return string(out[:i])
-		}
-	}
-	return ""
-}
-
-func read(file string) *kube.Evaluator {
-	c, problems := kube.Read(kube.Path(file))
-	for _, p := range problems {
-		if p.Severity == kube.Error {
-			check(p)
-		}
-	}
-	return kube.Compile(c, kube.Assumptions{})
-}
-
-// matrix counts the pairs that may connect by any port, having looked at all.
-func matrix(file string) {
-	e := read(file)
-	w := bufio.NewWriter(os.Stdout)
-	defer w.Flush()
-	var pairs, open, unclear int
-	for row := range e.Matrix() {
-		for _, r := range row.Reach {
-			pairs++
-			if !r.Certain.IsEmpty() {
-				open++
-			}
-			if r.Certain != r.Possible {
-				unclear++
-			}
-		}
-	}
-	fmt.Fprintf(w, "%d\n%d open, %d not certain\n", pairs, open, unclear)
-}
-
-// decide asks one question.
-func decide(file string) {
-	e := read(file)
-	work := e.Workloads()
-	d := e.Decide(kube.Origin{Workload: work[0]}, kube.Destination{Workload: work[len(work)-1]}, kube.TCP, 8080)
-	fmt.Printf("1\n%v\n", d.Verdict)
+	fmt.Printf("%-30s %7.1f MB %10.3f %7d MB  %s\n", name, float64(size)/1e6, took.Seconds(), memory, what)
 }
 
 func check(err error) {

@@ -160,5 +160,41 @@ func checkObjects(p *policy, from, to, expect, output string, all bool, stdout, 
 }
 
 func checkMatrix(p *policy, from, to, output string, all bool, stdout, stderr io.Writer) int {
-	return 125
+	c, problems, err := p.cluster(p.args)
+	if err != nil {
+		problem(stderr, "%v", err)
+		return exitUsage
+	}
+	reading(stderr, problems, all)
+	e := kube.Compile(c, kube.Assumptions{})
+	m := report.Matrix{Evaluator: e, Problems: problems}
+	if len(e.Workloads()) == 0 {
+		problem(stderr, "check: no workload was read: want the objects of pods, or of what makes them, beside the policies")
+		return exitUsage
+	}
+	if m.From, err = e.Choose(from); err != nil {
+		problem(stderr, "check: --from %v", err)
+		return exitUsage
+	}
+	if m.To, err = e.Choose(to); err != nil {
+		problem(stderr, "check: --to %v", err)
+		return exitUsage
+	}
+	switch output {
+	case "json":
+		err = m.JSON(stdout)
+	case "csv":
+		err = m.CSV(stdout)
+	case "dot":
+		err = m.DOT(stdout)
+	case "markdown":
+		err = m.Markdown(stdout)
+	default:
+		err = m.Text(stdout, report.TextOptions{Color: colour(stdout), Width: columns(stdout), Verbose: all})
+	}
+	if err != nil {
+		problem(stderr, "check: write the matrix: %v", err)
+		return exitFailed
+	}
+	return exitOK
 }

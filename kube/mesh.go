@@ -35,21 +35,22 @@ func (p TrafficPolicy) String() string {
 // MeshConfig is the key mesh of the ConfigMap of a revision: "istio", or "istio-REVISION".
 type MeshConfig struct {
 	Meta
-	Policy           TrafficPolicy // AllowAny where it is absent, as MeshConfig's default is
-	RootNamespace    string        // the ConfigMap's own where it is absent
-	ServiceExportTo  []string      // defaultServiceExportTo
-	HasDiscovery     bool          // discoverySelectors: not all namespaces are in the registry
-	DiscoveryPos     Pos
-	OutboundProxyPos Pos // of outboundTrafficPolicy.egressProxy; Line 0 for none
+	Policy          TrafficPolicy // AllowAny where it is absent, as MeshConfig's default is
+	RootNamespace   string        // the ConfigMap's own where it is absent
+	ServiceExportTo []string      // defaultServiceExportTo
+	HasDiscovery    bool          // discoverySelectors: not all namespaces are in the registry
+	DiscoveryPos    Pos
+	EgressProxy     Pos // of outboundTrafficPolicy.egressProxy; Line 0 for none
 }
 
 // MeshSidecar is networking.istio.io Sidecar.
 type MeshSidecar struct {
 	Meta
-	Selector  Labels // workloadSelector.labels; empty: all of the namespace
-	Policy    TrafficPolicy
-	PolicyPos Pos
-	Egress    []SidecarEgress // empty: everything that is exported
+	Selector    Labels // workloadSelector.labels; empty: all of the namespace
+	Policy      TrafficPolicy
+	PolicyPos   Pos
+	EgressProxy Pos
+	Egress      []SidecarEgress // empty: everything that is exported
 }
 
 // SidecarEgress is an egress listener: which hosts are in the registry, by which port.

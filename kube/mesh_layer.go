@@ -102,6 +102,9 @@ func (m *mesh) egress(f *flow, o *observer) outcome {
 	c.Pos, c.Object = x.policyAt, x.object
 	switch x.policy {
 	case no:
+		if x.proxy.Line > 0 {
+			o.note(fmt.Sprintf("what the registry does not have is carried to the egressProxy of outboundTrafficPolicy (%v), which may refuse it", x.proxy))
+		}
 		c.Says, c.Words, c.Decides = Admits, "outboundTrafficPolicy is ALLOW_ANY: what the registry does not have is passed through", true
 		o.consider(c)
 		return mayAllow

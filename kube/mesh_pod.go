@@ -22,6 +22,7 @@ type meshPod struct {
 	object   string
 	policyAt Pos
 	open     Reason       // why the policy is not known
+	proxy    Pos          // of egressProxy; Line 0 for none
 	scope    *MeshSidecar // nil: everything that is exported
 	unscoped *Reason      // why it is not known which Sidecar holds
 	exportTo []string     // of services that say nothing
@@ -42,14 +43,19 @@ func (m *mesh) meshPod(p *pod) *meshPod {
 		x.root, x.exportTo, x.object, x.policyAt = config.RootNamespace, config.ServiceExportTo, config.String(), config.Pos
 	}
 	x.scope, x.unscoped = m.scopeOf(p, x.root)
+	if x.scope != nil && len(x.scope.Egress) == 0 {
+		if o := m.inherits(x.scope, p, x.root); o != nil {
+			x.unscoped = &Reason{Pos: x.scope.Pos, Field: "egress of " + x.scope.String(), Words: "absent: whether it has that of " + o.String() + " depends on the version of Istio"}
+		}
+	}
 	switch {
 	case x.scope != nil && x.scope.Policy != PolicyUnset:
 		x.object, x.policyAt = x.scope.String(), x.scope.PolicyPos
-		x.policy = x.setPolicy(x.scope.Policy)
+		x.policy, x.proxy = x.setPolicy(x.scope.Policy), x.scope.EgressProxy
 	case config == nil:
 		x.policy, x.open = maybe, reason
 	default:
-		x.policy = x.setPolicy(config.Policy)
+		x.policy, x.proxy = x.setPolicy(config.Policy), config.EgressProxy
 	}
 	if config != nil && config.HasDiscovery && x.policy != no {
 		x.unscoped = &Reason{Pos: config.DiscoveryPos, Field: "discoverySelectors of " + config.String(), Words: "not evaluated: not all namespaces are in the registry"}
@@ -184,6 +190,18 @@ func (m *mesh) scopeOf(p *pod, root string) (*MeshSidecar, *Reason) {
 		return list[0], nil
 	}
 	return nil, nil
+}
+
+// inherits is the Sidecar of a lower rank whose egress one without may have: by the documentation it inherits that, by the code it imports
+// everything (ConvertToSidecarScope in pilot/pkg/model/sidecar.go).
+func (m *mesh) inherits(s *MeshSidecar, p *pod, root string) *MeshSidecar {
+	for _, o := range m.e.cluster.Mesh.Sidecars {
+		lower := o.Namespace == p.Namespace && len(s.Selector) > 0 || o.Namespace == root && s.Namespace != root
+		if o != s && lower && len(o.Selector) == 0 && len(o.Egress) > 0 {
+			return o
+		}
+	}
+	return nil
 }
 
 // matchesAll reports whether labels have all of some others.

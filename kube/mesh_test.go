@@ -161,8 +161,10 @@ func TestSidecarEgress(t *testing.T) {
 				{to: "service data/db:5432", verdict: Allowed}, // without egress everything is imported
 			},
 		},
-		"two of a rank": {[]string{only, own, strings.Replace(own, "name: default", "name: other", 1)}, []want{{to: "service data/db:5432", verdict: Undecidable, reason: "Sidecar shop/other: is of the same rank as Sidecar shop/default: which holds is not defined"}}},
-		"nothing":       {[]string{only, istio("Sidecar", "shop/d", "  egress:\n  - hosts: ['~/*']\n")}, []want{{to: "service data/db:5432", verdict: Denied}}},
+		"without egress, below one with it": {[]string{only, own, strings.Replace(selects, "  egress:\n  - hosts: [data/db.data.svc.cluster.local]\n", "", 1)}, []want{{to: "service data/db:5432", verdict: Undecidable, reason: "egress of Sidecar shop/web: absent: whether it has that of Sidecar shop/default"}}},
+		"a proxy for the rest":              {[]string{meshConfigYAML("    outboundTrafficPolicy: {mode: ALLOW_ANY, egressProxy: {host: a.b.svc.cluster.local}}\n")}, []want{{to: "198.51.100.7:22", verdict: Allowed, note: "is carried to the egressProxy"}}},
+		"two of a rank":                     {[]string{only, own, strings.Replace(own, "name: default", "name: other", 1)}, []want{{to: "service data/db:5432", verdict: Undecidable, reason: "Sidecar shop/other: is of the same rank as Sidecar shop/default: which holds is not defined"}}},
+		"nothing":                           {[]string{only, istio("Sidecar", "shop/d", "  egress:\n  - hosts: ['~/*']\n")}, []want{{to: "service data/db:5432", verdict: Denied}}},
 		"by port": {
 			[]string{only, istio("Sidecar", "shop/d", "  egress:\n  - port: {number: 5432, protocol: TCP, name: pg}\n    hosts: [data/*]\n  - hosts: [./*]\n")},
 			[]want{{to: "service data/db:5432", verdict: Allowed}, {to: "service data/cache:6379", verdict: Denied}},

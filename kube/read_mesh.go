@@ -7,7 +7,8 @@ import (
 	"github.com/sallyport/sallyport/kube/internal/tree"
 )
 
-// The fields are those of istio/api (networking/v1, security/v1, mesh/v1alpha1) as of 1.27. The older versions of the kinds have no others.
+// The fields are those of istio.io/api v1.27.1 (networking/v1alpha3, security/v1beta1, mesh/v1alpha1, of which v1 is the same). Older versions
+// have no others.
 
 // meshConfig reads the key mesh of a ConfigMap that holds the configuration of a mesh. Of other ConfigMaps nothing is read. The text is
 // in one value, so its parts have its place.
@@ -54,7 +55,7 @@ func (r *reader) meshFields(n *tree.Node, c *MeshConfig) {
 	for k, v := range r.fields(n) {
 		switch k.Value { // the others have no part in which hosts there are
 		case "outboundTrafficPolicy":
-			c.Policy, c.OutboundProxyPos = r.trafficPolicy(v)
+			c.Policy, c.EgressProxy = r.trafficPolicy(v)
 		case "rootNamespace":
 			if s, ok := r.text(v); ok && s != "" {
 				c.RootNamespace = s
@@ -123,7 +124,7 @@ func (r *reader) meshSidecar(m Meta, n *tree.Node) {
 				s.Egress = append(s.Egress, r.sidecarEgress(item))
 			}
 		case "outboundTrafficPolicy":
-			s.Policy, _ = r.trafficPolicy(v)
+			s.Policy, s.EgressProxy = r.trafficPolicy(v)
 			s.PolicyPos = r.pos(v)
 		case "ingress", "inboundConnectionPool":
 		default:

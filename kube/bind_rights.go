@@ -137,7 +137,7 @@ func (b *binder) user(r *rights, scc *SecurityContextConstraints) {
 }
 
 // effective is whether NET_BIND_SERVICE is among a container's capabilities, which runtimes give by default: ALL in add or drop first, then
-// what is added, then what is dropped (WithContainerCapabilities in internal/cri/opts/spec_linux_opts.go of containerd).
+// what is added, then what is dropped (WithCapabilities in internal/cri/opts/spec_linux_opts.go of containerd).
 func effective(add, drop []string) (bool, string) {
 	has := func(list []string, name string) bool {
 		return slices.ContainsFunc(list, func(s string) bool { return strings.TrimPrefix(strings.ToUpper(s), "CAP_") == name })

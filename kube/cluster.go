@@ -19,6 +19,8 @@ type Cluster struct {
 	Networks        []*ClusterNetwork
 	SCCs            []*SecurityContextConstraints
 
+	Mesh Mesh // Istio's
+
 	// Others are the objects of kinds that are known to have no part in what sockets may reach, and of kinds that are not known
 	// (each of these has a warning).
 	Others []*Meta

@@ -80,12 +80,18 @@ func (e *Evaluator) portEdges(from Origin, to Destination) [3][]uint16 {
 	g := e.groups()
 	program := func(p *pod, d Direction) {
 		c := g.compiled(g.of[p.index])
-		prog := c.ingress
+		prog, beside := c.ingress, c.ingressBesides
 		if d == Egress {
-			prog = c.egress
+			prog, beside = c.egress, c.egressBesides
 		}
-		for i := range prog {
-			add(prog[i].ports)
+		progs := [][]instr{prog}
+		for i := range beside {
+			progs = append(progs, beside[i].prog, beside[i].direct)
+		}
+		for _, prog := range progs {
+			for i := range prog {
+				add(prog[i].ports)
+			}
 		}
 	}
 	source := e.byObject[from.Workload]

@@ -14,7 +14,7 @@ import (
 // connection, and the programs for all at once. Clusters are made at random from few labels, ports and blocks, so that
 // rules meet.
 func TestAgree(t *testing.T) {
-	seeds := uint64(1000)
+	seeds := uint64(2000)
 	if testing.Short() {
 		seeds = 40
 	}
@@ -105,7 +105,7 @@ func TestAgree(t *testing.T) {
 			t.Fatalf("seed %d: %d rows for %d workloads", seed, rows, len(work))
 		}
 	}
-	for _, l := range []Layer{EgressFirewallLayer, EgressNetworkPolicyLayer} {
+	for _, l := range []Layer{EgressFirewallLayer, EgressNetworkPolicyLayer, MeshLayer} {
 		if byLayer[l] < int(seeds)/4 && !testing.Short() {
 			t.Errorf("the layer %v denied only %d times", l, byLayer[l])
 		}
@@ -184,7 +184,91 @@ func (g generator) cluster() *Cluster {
 		c.AdminPolicies = append(c.AdminPolicies, p)
 	}
 	g.firewalls(c)
+	g.mesh(c)
 	return c
+}
+
+// mesh puts Istio on some clusters.
+func (g generator) mesh(c *Cluster) {
+	if g.IntN(2) == 0 {
+		return
+	}
+	space := func() string { return c.Namespaces[g.IntN(len(c.Namespaces))].Name }
+	for _, n := range c.Namespaces {
+		if n.Declared && g.IntN(2) == 0 {
+			n.Labels["istio-injection"] = g.pick("enabled", "enabled", "disabled")
+		} else if n.Declared && g.IntN(8) == 0 {
+			n.Labels["istio.io/dataplane-mode"] = "ambient"
+		}
+	}
+	for _, w := range c.Workloads {
+		if w.IsPod() && g.IntN(2) == 0 {
+			w.Pod.Containers = append(w.Pod.Containers, Container{Name: "istio-proxy"})
+		}
+		const prefix = "traffic.sidecar.istio.io/"
+		w.Pod.Annotations = map[string]string{}
+		for _, a := range [][2]string{{"excludeOutboundPorts", "81"}, {"excludeOutboundIPRanges", "10.0.0.0/24"}, {"includeOutboundIPRanges", "10.0.0.0/8,192.0.2.0/25"}, {"includeOutboundPorts", "80"}, {"excludeInboundPorts", "90"}} {
+			if g.IntN(8) == 0 {
+				w.Pod.Annotations[prefix+a[0]] = a[1]
+			}
+		}
+	}
+	for range g.IntN(4) - 1 {
+		c.Mesh.Configs = append(c.Mesh.Configs, &MeshConfig{Meta: Meta{Kind: "ConfigMap", Namespace: "istio-system", Name: "istio"}, Policy: RegistryOnly, RootNamespace: "istio-system"})
+	}
+	for i := range g.IntN(4) {
+		s := &Service{Meta: Meta{Kind: "Service", Namespace: space(), Name: fmt.Sprint("s", i)}, Selector: Labels{"app": g.pick("x", "y")}, Headless: g.IntN(3) == 0}
+		s.Ports = []ServicePort{{Port: 80, TargetPort: PortRef{Number: uint16(80 + g.IntN(2))}}, {Port: 90, TargetPort: PortRef{Name: "web"}}, {Port: 53, Protocol: UDP}}
+		if g.IntN(4) == 0 {
+			s.Annotations = map[string]string{"networking.istio.io/exportTo": g.pick(".", "~", "ns0")}
+		}
+		c.Services = append(c.Services, s)
+	}
+	for i := range g.IntN(3) {
+		s := &MeshSidecar{Meta: Meta{Kind: "Sidecar", Namespace: g.pick(space(), space(), "istio-system"), Name: fmt.Sprint("sc", i)}}
+		if g.IntN(2) == 0 {
+			s.Selector = Labels{"app": g.pick("x", "y")}
+		}
+		s.Policy = TrafficPolicy(g.IntN(4))
+		for range g.IntN(3) {
+			e := SidecarEgress{Odd: g.IntN(10) == 0, Port: uint16([]int{0, 0, 80, 90}[g.IntN(4)])}
+			for range 1 + g.IntN(2) {
+				e.Hosts = append(e.Hosts, SidecarHost{Namespace: g.pick(".", "*", "~", space()), Name: g.pick("*", "*.svc.cluster.local", "s0.ns0.svc.cluster.local", "ext.example.org")})
+			}
+			s.Egress = append(s.Egress, e)
+		}
+		if g.IntN(20) == 0 {
+			s.Errors = []Problem{{Severity: Error, What: "broken for the test"}}
+		}
+		c.Mesh.Sidecars = append(c.Mesh.Sidecars, s)
+	}
+	for i := range g.IntN(4) {
+		e := &ServiceEntry{Meta: Meta{Kind: "ServiceEntry", Namespace: space(), Name: fmt.Sprint("se", i)}, Hosts: []string{"ext.example.org"}, Resolution: g.pick("NONE", "DNS")}
+		if g.IntN(2) == 0 {
+			e.Addresses = []netip.Prefix{g.prefix()}
+		}
+		if g.IntN(4) == 0 {
+			e.ExportTo = []string{"."}
+		}
+		e.Ports = []EntryPort{{Number: uint16(80 + g.IntN(2)), Protocol: g.pick("TCP", "HTTP", "TLS", "TCP")}}
+		c.Mesh.Entries = append(c.Mesh.Entries, e)
+	}
+	for i := range max(0, g.IntN(6)-2) {
+		p := &AuthorizationPolicy{Meta: Meta{Kind: "AuthorizationPolicy", Namespace: g.pick(space(), space(), "istio-system"), Name: fmt.Sprint("ap", i)}, Action: g.pick("ALLOW", "DENY", "CUSTOM", "AUDIT"), Rules: g.IntN(2)}
+		p.MatchAll = p.Rules > 0 && g.IntN(2) == 0
+		if g.IntN(2) == 0 {
+			p.Selector = Labels{"app": g.pick("x", "y")}
+		}
+		c.Mesh.AuthorizationPolicies = append(c.Mesh.AuthorizationPolicies, p)
+	}
+	for i := range max(0, g.IntN(6)-2) {
+		p := &PeerAuthentication{Meta: Meta{Kind: "PeerAuthentication", Namespace: g.pick(space(), "istio-system"), Name: fmt.Sprint("pa", i)}, Mode: g.pick("STRICT", "PERMISSIVE", "UNSET", "")}
+		if g.IntN(2) == 0 {
+			p.Selector = Labels{"app": g.pick("x", "y")}
+			p.Ports = map[uint16]string{80: g.pick("STRICT", "DISABLE")}
+		}
+		c.Mesh.PeerAuthentications = append(c.Mesh.PeerAuthentications, p)
+	}
 }
 
 // firewalls adds egress firewalls of both kinds to some clusters.

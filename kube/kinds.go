@@ -46,6 +46,21 @@ var kinds = map[string]kind{
 
 	"security.openshift.io/SecurityContextConstraints": {[]string{"v1"}, false, (*reader).scc},
 
+	"networking.istio.io/Sidecar":             {nil, true, (*reader).meshSidecar},
+	"networking.istio.io/ServiceEntry":        {nil, true, (*reader).serviceEntry},
+	"networking.istio.io/VirtualService":      {nil, true, (*reader).meshRoute},
+	"networking.istio.io/DestinationRule":     {nil, true, (*reader).meshRoute},
+	"networking.istio.io/Gateway":             {nil, true, (*reader).meshOther},
+	"networking.istio.io/EnvoyFilter":         {nil, true, (*reader).meshOther},
+	"networking.istio.io/WorkloadEntry":       {nil, true, (*reader).meshOther},
+	"networking.istio.io/WorkloadGroup":       {nil, true, (*reader).meshOther},
+	"networking.istio.io/ProxyConfig":         {nil, true, (*reader).meshOther},
+	"extensions.istio.io/WasmPlugin":          {nil, true, (*reader).meshOther},
+	"telemetry.istio.io/Telemetry":            {nil, true, (*reader).meshOther},
+	"security.istio.io/AuthorizationPolicy":   {nil, true, (*reader).authorizationPolicy},
+	"security.istio.io/PeerAuthentication":    {nil, true, (*reader).peerAuthentication},
+	"security.istio.io/RequestAuthentication": {nil, true, (*reader).meshOther},
+
 	"policy.networking.k8s.io/AdminNetworkPolicy":         {[]string{"v1alpha1"}, false, (*reader).adminNetworkPolicy},
 	"policy.networking.k8s.io/BaselineAdminNetworkPolicy": {[]string{"v1alpha1"}, false, (*reader).baselineAdminNetworkPolicy},
 	"policy.networking.k8s.io/ClusterNetworkPolicy":       {[]string{"v1alpha2"}, false, (*reader).clusterNetworkPolicy},

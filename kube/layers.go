@@ -32,6 +32,7 @@ func (b besides) of(i int, direct bool) []instr {
 // compileLayers makes the layers that the cluster's objects call for.
 func (e *Evaluator) compileLayers() {
 	e.layers = append(e.layers, e.compileFirewalls()...)
+	e.layers = append(e.layers, e.compileMesh()...)
 }
 
 // and is what comes of two that both have to let a flow pass.
@@ -60,6 +61,15 @@ func (e *Evaluator) beside(f *flow, d Direction, o *observer) outcome {
 // layered reports whether layers have a say in what a pod does with another, which is nil where the peer is none.
 func (e *Evaluator) layered(self, peer *pod) bool {
 	return len(e.layers) > 0 && self != nil && !self.Pod.HostNetwork && (self != peer || !self.IsPod())
+}
+
+// layerSigns are the addresses that layers tell apart in pods.
+func layerSigns(layers []layer) []flowset.Addrs {
+	var list []flowset.Addrs
+	for _, l := range layers {
+		list = append(list, l.signs()...)
+	}
+	return list
 }
 
 // besides makes the programs of the layers for a class.

@@ -66,12 +66,17 @@ func (e *Evaluator) group() *grouping {
 		apart:  map[int32]Outside{},
 	}
 	signs := g.signs()
+	apart := layerSigns(e.layers)
 	keys := make([]string, len(e.pods))
 	order := make([]*pod, len(e.pods))
 	for i, p := range e.pods {
 		keys[i] = p.key() + signs[i]
 		for _, l := range e.layers {
 			keys[i] += "\x00" + l.key(p)
+		}
+		x := podEnd(p)
+		for _, set := range apart {
+			keys[i] += string('0' + rune(within(set, &x)))
 		}
 		order[i] = p
 	}
@@ -159,11 +164,6 @@ func (g *grouping) signs() []string {
 	}
 	for _, set := range g.e.blocks {
 		add(set)
-	}
-	for _, l := range g.e.layers {
-		for _, set := range l.signs() {
-			add(set)
-		}
 	}
 	for _, list := range [][]*AdminPolicy{g.e.admin, g.e.baseline} {
 		for _, p := range list {

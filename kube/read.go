@@ -161,6 +161,7 @@ func (p *part) add(o *part) {
 	c.Proxies = append(c.Proxies, d.Proxies...)
 	c.Networks = append(c.Networks, d.Networks...)
 	c.SCCs = append(c.SCCs, d.SCCs...)
+	c.Mesh.add(&d.Mesh)
 	c.Others = append(c.Others, d.Others...)
 	c.Unread = append(c.Unread, d.Unread...)
 }
@@ -263,6 +264,7 @@ func (c *Cluster) drop(which map[*Meta]bool) {
 	c.Proxies = slices.DeleteFunc(c.Proxies, func(o *Proxy) bool { return which[&o.Meta] })
 	c.Networks = slices.DeleteFunc(c.Networks, func(o *ClusterNetwork) bool { return which[&o.Meta] })
 	c.SCCs = slices.DeleteFunc(c.SCCs, func(o *SecurityContextConstraints) bool { return which[&o.Meta] })
+	c.Mesh.drop(which)
 	c.Others = slices.DeleteFunc(c.Others, func(o *Meta) bool { return which[o] })
 }
 

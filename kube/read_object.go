@@ -108,6 +108,9 @@ func (r *reader) one(n *tree.Node, version, name string) {
 		other := &m
 		r.out.cluster.Others = append(r.out.cluster.Others, other)
 		r.otherKind(other, group)
+		if group == "" && name == "ConfigMap" {
+			r.meshConfig(other, n)
+		}
 	}
 	if r.count > maxProblems {
 		r.out.problems = append(r.out.problems, Problem{m.Pos, Warning, m.String(), fmt.Sprintf("%d more problems", r.count-maxProblems)})

@@ -44,13 +44,14 @@ func (c *converter) calico() error {
 		ok = ok && (s.transports.IsAll() || !s.transports.Contains(flowset.Others, 0))
 		s.transports = sayNumbers(s.transports)
 	}
-	if !denyRest {
+	if !denyRest && !decidesAll(own) {
 		own = append(own, step{clause: newClause(flowset.AllAddrs(), flowset.AllTransports())})
 	}
-	if ok && c.prefer(own, steps, allowedBy(own, true), got) {
+	if ok && c.prefer(own, steps, allowedBy(own, true), got, stepTerms) {
 		steps, got = own, allowedBy(own, true)
 	}
 	c.compare(got)
+	c.attributeSteps(steps)
 
 	var rules []*yaml.Node
 	for i := range steps {
@@ -75,14 +76,16 @@ func (c *converter) calico() error {
 	return nil
 }
 
-// prefer reports whether the profile's own rules, as steps, are to be taken instead of others, which say the same.
-func (c *converter) prefer(own, other []step, got, want flowset.Set) bool {
+// prefer reports whether the profile's own rules, as steps, are to be taken instead of others: where they allow more of what the profile
+// does, or the same in a form that is not much longer.
+func (c *converter) prefer(own, other []step, got, than flowset.Set, size func([]step) int) bool {
 	zero := flowset.Of(flowset.AllAddrs(), portZero)
-	if !got.Subtract(zero).Equal(want.Subtract(zero)) {
-		return false
+	got, than = got.Subtract(zero), than.Subtract(zero)
+	if !got.Equal(than) {
+		return got.SubsetOf(c.want) && than.SubsetOf(got)
 	}
-	n, m := stepTerms(own), stepTerms(other)
-	return n <= m || hasReason(own) && n <= 2*m+8
+	n, m := size(own), size(other)
+	return n <= m || hasReason(own) && n <= 3*m+8
 }
 
 // calicoRules is the rules of a step: one for each family, as one rule must not have both, and for each protocol.

@@ -26,7 +26,12 @@ func (c *converter) ciliumForms() []ciliumForm {
 	allowed := c.profile.Shares(unbound, c.flows)
 	all := settle(everything)
 	add := func(allow flowset.Set) {
-		f := ciliumForm{allow: c.cover(allow, allowed, sayNumbers)}
+		var f ciliumForm
+		if allow.Equal(all) {
+			f.allow = []clause{newClause(flowset.AllAddrs(), flowset.AllTransports())}
+		} else {
+			f.allow = c.cover(allow, allowed, sayNumbers)
+		}
 		f.got = unionOf(f.allow, sayNumbers)
 		if denied := allow.Subtract(c.want); !denied.IsEmpty() {
 			shares := c.profile.Shares(unbound, denied.Subtract(c.flows))

@@ -1,6 +1,10 @@
 package convert
 
 import (
+	"cmp"
+	"math"
+	"slices"
+
 	"github.com/sallyport/sallyport/profile"
 	"github.com/sallyport/sallyport/profile/flowset"
 )
@@ -28,6 +32,11 @@ func ruleClause(r *profile.EgressRule, t flowset.Transports) clause {
 	var to flowset.AddrsBuilder
 	k := clause{transports: t}
 	for _, d := range r.Destinations {
+		if d.Prefix.IsValid() && d.Word == profile.NoWord && len(d.Except) == 0 && !loopback.Contains(d.Prefix.Addr()) && d.Prefix.Bits() > 8 {
+			to.AddPrefix(d.Prefix)
+			k.blocks = append(k.blocks, flowset.Block{Prefix: d.Prefix})
+			continue
+		}
 		a := d.Addrs().Intersect(outside)
 		if a.IsEmpty() {
 			continue
@@ -66,46 +75,32 @@ func unionOf(clauses []clause, say func(flowset.Transports) flowset.Transports) 
 // rule all of whose flows are in the set is a clause as it is; of another, its share is. What no share has comes last. Where that is
 // much longer than the parts of the set, or no rule has a reason that would be lost, the shorter form is taken.
 func (c *converter) cover(set flowset.Set, shares []profile.Share, say func(flowset.Transports) flowset.Transports) []clause {
-	var byRule []clause
-	var covered flowset.Builder
-	reasons := false
-	put := func(k clause, by *profile.RuleRef) {
-		if k.transports = say(k.transports); k.transports.IsEmpty() || k.to.IsEmpty() {
-			return
-		}
-		if by != nil {
-			k.rules = []profile.RuleRef{*by}
-			if k.reason = by.Reason; k.reason == "" {
-				k.reason = by.From.Object
-			}
-			reasons = reasons || k.reason != ""
-		}
-		byRule = append(byRule, k)
-	}
+	var byRule, pieces []clause
+	var whole, shared flowset.Builder
 	for _, s := range shares {
 		by := s.By.By()
 		if r := c.rules[idOf(by)]; r != nil {
-			whole := settle(r.Flows())
-			if whole.SubsetOf(set.Within(whole.Addrs())) {
-				covered.AddSet(whole)
+			flows := settle(r.Flows())
+			if flows.SubsetOf(set.Within(flows.Addrs())) {
+				whole.AddSet(flows)
 				t := flowset.Transports{}
-				for part := range whole.All() { // parts differ by what a family's ICMP is
+				for part := range flows.All() { // parts differ by what a family's ICMP is
 					t = t.Union(part.Transports)
 				}
-				put(ruleClause(r, t), by)
+				byRule = append(byRule, made(ruleClause(r, say(t)), by))
 				continue
 			}
 		}
-		own := settle(s.Flows)
-		covered.AddSet(own)
-		for part := range own.All() {
-			put(newClause(part.Addrs, part.Transports), by)
+		flows := settle(s.Flows)
+		shared.AddSet(flows)
+		for part := range flows.All() {
+			pieces = append(pieces, made(newClause(part.Addrs, say(part.Transports)), by))
 		}
 	}
-	for part := range set.Subtract(covered.Set()).All() {
-		put(newClause(part.Addrs, part.Transports), nil)
+	for part := range set.Subtract(whole.Set()).Subtract(shared.Set()).All() {
+		pieces = append(pieces, newClause(part.Addrs, say(part.Transports)))
 	}
-	byRule = merge(byRule)
+	byRule = merge(append(byRule, tidy(pieces, set, whole.Set(), say)...))
 
 	var byPart []clause
 	var spoken flowset.Builder // parts that the target cannot tell apart are one
@@ -115,16 +110,125 @@ func (c *converter) cover(set flowset.Set, shares []profile.Share, say func(flow
 	for part := range spoken.Set().All() {
 		byPart = append(byPart, newClause(part.Addrs, part.Transports))
 	}
+	byPart = merge(tidy(byPart, set, flowset.Set{}, say))
 	n, m := clauseTerms(byRule), clauseTerms(byPart)
-	if n <= m || reasons && n <= 2*m+8 {
+	if n <= m || slices.ContainsFunc(byRule, func(k clause) bool { return k.reason != "" }) && n <= 3*m+8 {
 		return byRule
 	}
-	c.name1(byPart, shares)
+	attribute(byPart, shares)
 	return byPart
 }
 
-// name1 tells of few clauses which rules they were made of.
-func (c *converter) name1(clauses []clause, shares []profile.Share) {
+// made is a clause that a rule of the profile, or a default, asked for.
+func made(k clause, by *profile.RuleRef) clause {
+	k.rules = []profile.RuleRef{*by}
+	if k.reason = by.Reason; k.reason == "" {
+		k.reason = by.From.Object
+	}
+	return k
+}
+
+// What tidy takes: its work is the one times the other.
+const (
+	fewClauses = 64
+	fewParts   = 256
+	manyRanges = 2000
+)
+
+// tidy makes clauses reach every destination for which a set has all of their protocols and ports, where that is no longer,
+// and leaves out what is done, or what another clause does. Many clauses are left as they are.
+func tidy(clauses []clause, set, done flowset.Set, say func(flowset.Transports) flowset.Transports) []clause {
+	var parts []flowset.Part
+	size := 0
+	for part := range set.All() {
+		part.Transports = say(part.Transports)
+		parts = append(parts, part)
+		for range part.Addrs.Ranges() {
+			size++
+		}
+	}
+	if len(clauses) > fewClauses || len(parts) > fewParts || size > manyRanges {
+		return dropEmpty(clauses)
+	}
+	order := make([]int, len(clauses))
+	for i := range clauses {
+		order[i] = i
+		k := &clauses[i]
+		var b flowset.AddrsBuilder
+		for _, part := range parts {
+			if part.Transports.Covers(k.transports) {
+				b.Add(part.Addrs)
+			}
+		}
+		if wide := newClause(b.Addrs(), k.transports); wide.terms() <= k.terms() {
+			k.to, k.blocks, k.everywhere = wide.to, wide.blocks, wide.everywhere
+		}
+	}
+	// What may be done to all comes before what may be done to few besides.
+	share := make([]float64, len(clauses))
+	for i := range clauses {
+		share[i] = shareOf(clauses[i].to)
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(share[b], share[a]), cmp.Compare(portCount(clauses[b].transports), portCount(clauses[a].transports)))
+	})
+	for _, i := range order {
+		k := &clauses[i]
+		flows := flowset.Of(k.to, k.transports)
+		var left flowset.Transports
+		for part := range flows.Subtract(done).All() {
+			left = left.Union(part.Transports)
+		}
+		if k.transports = shorter(k.transports, say(left)); k.transports.IsEmpty() {
+			continue
+		}
+		done = done.Union(flows)
+	}
+	return dropEmpty(clauses)
+}
+
+func dropEmpty(clauses []clause) []clause {
+	return slices.DeleteFunc(clauses, func(k clause) bool { return k.transports.IsEmpty() || k.to.IsEmpty() })
+}
+
+// shorter is t, or of each of its protocols what is left of it, where that is shorter.
+func shorter(t, left flowset.Transports) flowset.Transports {
+	switch {
+	case left.IsEmpty():
+		return left
+	case t.IsAll():
+		return t
+	}
+	var out flowset.Transports
+	for p, ports := range t.All() {
+		one := flowset.Transport(p, ports)
+		if less := left.Intersect(one); less.IsEmpty() || p.HasPorts() && !ports.IsAll() && ranges(less) <= ranges(one) {
+			one = less
+		}
+		out = out.Union(one)
+	}
+	return out
+}
+
+// shareOf is how much of all addresses a has, more for a set that holds another.
+func shareOf(a flowset.Addrs) float64 {
+	sum := 0.0
+	for _, p := range a.Prefixes() {
+		sum += math.Ldexp(1, -p.Bits())
+	}
+	return sum
+}
+
+func portCount(t flowset.Transports) int {
+	n := 0
+	for _, ports := range t.All() {
+		n += ports.Len()
+	}
+	return n
+}
+
+// attribute tells of few clauses which rules they were made of.
+func attribute(clauses []clause, shares []profile.Share) {
 	if len(clauses)*len(shares) > 4096 {
 		return
 	}
@@ -136,10 +240,15 @@ func (c *converter) name1(clauses []clause, shares []profile.Share) {
 				k.rules = append(k.rules, *s.By.By())
 			}
 		}
+		if len(k.rules) > 1 { // none is the reason for it all
+			for j := range k.rules {
+				k.rules[j].Reason, k.rules[j].From = "", profile.Origin{}
+			}
+		}
 	}
 }
 
-// merge makes one clause of those that have the same protocols, ports and reason; of those with the same destinations and reason too.
+// merge makes one clause of those that differ in their destinations alone.
 func merge(clauses []clause) []clause {
 	type key struct {
 		transports flowset.Transports
@@ -149,7 +258,11 @@ func merge(clauses []clause) []clause {
 	}
 	var out []clause
 	at := map[key]int{}
+	several := map[int]bool{}
 	for _, k := range clauses {
+		if k.transports.IsEmpty() || k.to.IsEmpty() {
+			continue
+		}
 		id := key{k.transports, k.reason, k.everywhere, len(k.rules) > 0}
 		i, there := at[id]
 		if !there {
@@ -157,23 +270,30 @@ func merge(clauses []clause) []clause {
 			out = append(out, k)
 			continue
 		}
+		several[i] = true
 		o := &out[i]
-		o.rules = append(o.rules, k.rules...)
-		o.blocks = append(o.blocks, k.blocks...)
+		if o.rules = append(o.rules, k.rules...); !k.everywhere {
+			o.blocks = append(o.blocks, k.blocks...)
+		}
 	}
-	for i := range out {
+	for i := range several {
 		o := &out[i]
-		var b flowset.AddrsBuilder
-		for _, block := range o.blocks {
-			b.Add(flowset.AddrsOf(block.Prefix).Except(block.Except...))
-		}
 		if o.everywhere {
-			b.Add(flowset.AllAddrs())
+			continue
 		}
-		o.to = b.Addrs().Intersect(outside)
+		o.to = addrsOf(o.blocks)
 		if blocks, everywhere := blocksOf(o.to); everywhere || terms(blocks) < terms(o.blocks) {
 			o.blocks, o.everywhere = blocks, everywhere
 		}
 	}
 	return out
+}
+
+// addrsOf is the addresses of blocks, but for loopback.
+func addrsOf(blocks []flowset.Block) flowset.Addrs {
+	var b flowset.AddrsBuilder
+	for _, block := range blocks {
+		b.Add(flowset.AddrsOf(block.Prefix).Except(block.Except...))
+	}
+	return b.Addrs().Intersect(outside)
 }

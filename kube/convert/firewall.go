@@ -51,9 +51,19 @@ func singlePorts(t flowset.Transports) (some flowset.Transports, exact bool) {
 func (c *converter) egressFirewall() error {
 	steps := setSteps(c.want, firewallLabel, true)
 	got := allowedBy(steps, false)
-	if own, ok := c.firewallSteps(); ok && c.prefer(own, steps, allowedBy(own, false), got) && firewallCount(own) <= maxFirewallRules {
-		steps, got = own, allowedBy(own, false)
+	if own, ok := c.firewallSteps(); ok {
+		more := allowedBy(own, false)
+		if !more.Equal(got) && got.SubsetOf(more) && more.SubsetOf(c.want) {
+			// Rules tell which of too many ports matter: what they allow may be said in fewer prefixes.
+			if again := setSteps(more, firewallLabel, true); allowedBy(again, false).Equal(more) {
+				steps, got = again, more
+			}
+		}
+		if c.prefer(own, steps, more, got, firewallSize) && firewallCount(own) <= maxFirewallRules {
+			steps, got = own, more
+		}
 	}
+	c.attributeSteps(steps)
 	if n := firewallCount(steps); n > maxFirewallRules {
 		return fmt.Errorf("profile %s needs an EgressFirewall of %d rules, and it has %d at most: want fewer prefixes, or another target",
 			c.profile.Name, n, maxFirewallRules)
@@ -63,7 +73,7 @@ func (c *converter) egressFirewall() error {
 	if gained := inside.Subtract(c.want); !gained.IsEmpty() {
 		c.lose(Loss{
 			Kind: LostCluster, Changes: true, Maybe: len(c.options.Cluster) == 0, Rules: c.decided(gained), Gained: gained,
-			Words: "pods and Services stay allowed: an EgressFirewall decides about what leaves the cluster" + c.ifCluster(gained),
+			Words: "pods and Services stay allowed: an EgressFirewall is about what leaves the cluster" + c.ifCluster(gained),
 		})
 	}
 	rules := list()
@@ -97,19 +107,40 @@ func (c *converter) firewallSteps() ([]step, bool) {
 		}
 		for _, b := range s.blocks {
 			if len(b.Except) > 0 {
-				s.blocks = nil
-				for _, p := range s.to.Prefixes() {
-					s.blocks = append(s.blocks, flowset.Block{Prefix: p})
-				}
+				s.blocks = prefixBlocks(s.to)
 				break
 			}
 		}
 		out = append(out, s)
 	}
-	if denyRest {
+	if denyRest && !decidesAll(out) {
 		out = append(out, step{newClause(flowset.AllAddrs(), flowset.AllTransports()), true})
 	}
 	return out, ok
+}
+
+// prefixBlocks is the fewest prefixes of addresses, with loopback or without.
+func prefixBlocks(a flowset.Addrs) []flowset.Block {
+	prefixes := a.Prefixes()
+	for _, more := range []flowset.Addrs{loopback4, loopback6, loopback} {
+		if p := a.Union(more).Prefixes(); len(p) < len(prefixes) {
+			prefixes = p
+		}
+	}
+	var blocks []flowset.Block
+	for _, p := range prefixes {
+		blocks = append(blocks, flowset.Block{Prefix: p})
+	}
+	return blocks
+}
+
+// firewallSize is how long a firewall is, as people read it: each prefix has the ports with it.
+func firewallSize(steps []step) int {
+	n := 0
+	for i := range steps {
+		n += firewallCount(steps[i:i+1]) * (1 + ranges(steps[i].transports))
+	}
+	return n
 }
 
 func firewallCount(steps []step) int {
@@ -156,5 +187,5 @@ func (c *converter) ifCluster(flows flowset.Set) string {
 	if len(c.options.Cluster) > 0 {
 		return ""
 	}
-	return "; it may be about " + brief(flowset.Of(flows.Addrs(), flowset.AllTransports())) + " (--cluster PREFIX,... tells)"
+	return "; " + places(flows.Addrs()) + " may be the cluster's, --cluster tells which are"
 }

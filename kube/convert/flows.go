@@ -80,9 +80,12 @@ func blocksOf(a flowset.Addrs) (blocks []flowset.Block, everywhere bool) {
 	if a.Union(loopback).IsAll() {
 		return nil, true
 	}
-	for i, with := range []flowset.Addrs{a, a.Union(loopback4), a.Union(loopback6), a.Union(loopback)} {
-		b := with.Blocks()
-		if i == 0 || terms(b) < terms(blocks) {
+	blocks = a.Blocks()
+	for _, more := range []flowset.Addrs{loopback4, loopback6, loopback} {
+		if n := terms(blocks); n < 2 || n > fewParts {
+			break // it cannot be shorter, or not so that anybody would see it
+		}
+		if b := a.Union(more).Blocks(); terms(b) < terms(blocks) {
 			blocks = b
 		}
 	}

@@ -88,7 +88,7 @@ func (c *converter) bindLoss() {
 	if len(refs) > 0 {
 		c.lose(Loss{
 			Kind: LostBind, Changes: true, Rules: refs,
-			Words: fmt.Sprintf("%s decides nothing about bind: what this denies is allowed", c.target.one()),
+			Words: fmt.Sprintf("no %s decides about bind: what is denied here is allowed there", c.target),
 		})
 	}
 }
@@ -139,16 +139,17 @@ func (c *converter) sourceLoss() {
 	l.Lost, l.Gained = lost.Set(), gained.Set()
 	l.Changes = !l.Lost.IsEmpty() || !l.Gained.IsEmpty()
 	l.Sources = strings.Join(from, "; ")
-	all := " the source that a program asks for is not seen"
+	less := "other flows are"
 	switch {
-	case !l.Changes:
-		l.Words = "by " + c.target.one() + all + ", and this comes to the same for all"
 	case l.Lost.IsEmpty():
-		l.Words = fmt.Sprintf("by %s%s: from %s more is allowed than here", c.target.one(), all, l.Sources)
+		less = "more is"
 	case l.Gained.IsEmpty():
-		l.Words = fmt.Sprintf("by %s%s: from %s less is allowed than here", c.target.one(), all, l.Sources)
-	default:
-		l.Words = fmt.Sprintf("by %s%s: from %s other flows are allowed than here", c.target.one(), all, l.Sources)
+		less = "less is"
+	}
+	if l.Words = fmt.Sprintf("no %s sees what a program binds to: ", c.target); l.Changes {
+		l.Words += fmt.Sprintf("from %s, %s allowed there than here", l.Sources, less)
+	} else {
+		l.Words += "this makes no difference"
 	}
 	c.lose(l)
 }
@@ -172,13 +173,13 @@ func (c *converter) denialLoss() {
 	for _, w := range sortedKeys(ways) {
 		c.lose(Loss{
 			Kind: LostDenial, Rules: ways[w],
-			Words: fmt.Sprintf("%s has one way to deny, silence: a connect times out, and does not end in %s", c.target.one(), ending(w)),
+			Words: fmt.Sprintf("%s becomes silence: a connect that ends in %s here times out there", w, ending(w)),
 		})
 	}
 	for _, d := range sortedKeys(times) {
 		c.lose(Loss{
 			Kind: LostTimeout, Rules: times[d],
-			Words: fmt.Sprintf("a connect that is dropped times out when the kernel gives up, not after %v", d),
+			Words: fmt.Sprintf("a dropped connect times out when its kernel gives up, not after %v", d),
 		})
 	}
 }
@@ -218,7 +219,7 @@ func (c *converter) loopbackLoss() {
 		return
 	}
 	l := Loss{Kind: LostLoopback, Changes: len(refs) > 0, Rules: refs, Gained: denied}
-	if l.Words = "127.0.0.0/8 and ::1 stay allowed: no policy sees what does not leave the pod"; len(refs) == 0 {
+	if l.Words = "127.0.0.0/8 and ::1 stay allowed: no policy sees what stays in the pod"; len(refs) == 0 {
 		l.Rules = others
 	}
 	c.lose(l)
@@ -237,7 +238,7 @@ func (c *converter) factLoss() {
 		if c.profile.File != "" {
 			at = c.profile.File + ": "
 		}
-		c.lose(Loss{Kind: LostFacts, Words: at + "facts (" + strings.Join(what, ", ") + ") are of no use to a policy"})
+		c.lose(Loss{Kind: LostFacts, Words: at + "facts (" + strings.Join(what, ", ") + ") have no place in a policy"})
 	}
 }
 
@@ -247,18 +248,18 @@ func (c *converter) compare(got flowset.Set) {
 	lost, gained := c.want.Subtract(got).Intersect(c.flows), got.Subtract(c.want).Subtract(c.flows)
 	zero := flowset.Of(flowset.AllAddrs(), portZero)
 	c.flowLoss(LostPortZero, false, lost.Intersect(zero), gained.Intersect(zero), func(flows string) string {
-		return "port 0 cannot be named, on which nothing listens"
+		return "no policy can name port 0, on which nothing listens"
 	})
 	lost, gained = lost.Subtract(zero), gained.Subtract(zero)
 	c.flowLoss(LostProtocol, true, only(lost, bare), only(gained, bare), func(flows string) string {
-		words := "has words for TCP, UDP and SCTP alone"
+		knows := "TCP, UDP and SCTP"
 		if c.target == CiliumNetworkPolicy {
-			words = "has no words for protocols but TCP, UDP, SCTP and ICMP"
+			knows = "TCP, UDP, SCTP and ICMP"
 		}
-		return fmt.Sprintf("%s %s: not allowed is %s", c.target.one(), words, flows)
+		return fmt.Sprintf("%s names only %s: not allowed is %s", c.target.one(), knows, flows)
 	})
 	c.flowLoss(LostPorts, true, only(lost, ported), only(gained, ported), func(flows string) string {
-		return fmt.Sprintf("%s names single ports, %d a rule at most: not allowed is %s", c.target.one(), maxFirewallPorts, flows)
+		return fmt.Sprintf("%s has no port ranges, and here at most %d ports a rule: not allowed is %s", c.target.one(), maxFirewallPorts, flows)
 	})
 }
 
@@ -271,35 +272,48 @@ func (c *converter) flowLoss(kind Kind, changes bool, lost, gained flowset.Set, 
 	})
 }
 
-// brief is a set in at most some 100 characters.
+// brief is a set in some 100 characters: what is in it for certain, and how much more there is.
 func brief(s flowset.Set) string {
-	text := s.String()
-	if len(text) <= 100 {
-		return text
-	}
-	n := 0
-	for range s.All() {
-		n++
-	}
-	first := ""
+	first, more := "", 0
 	for part := range s.All() {
-		if first = part.String(); len(first) > 80 {
-			first = part.Transports.String() + " to addresses of " + firstPrefix(part.Addrs) + " and others"
+		if first != "" {
+			more++
+			continue
 		}
-		break
+		t := part.Transports.String()
+		if len(t) > 60 {
+			t = "some ports"
+		}
+		first = t + " to " + places(part.Addrs)
 	}
-	if n > 1 {
-		first += fmt.Sprintf("; and %d more", n-1)
-	}
-	if len(first) > 160 {
-		return fmt.Sprintf("flows to %s and others", firstPrefix(s.Addrs()))
+	if more > 0 {
+		first += fmt.Sprintf(", and %d more", more)
 	}
 	return first
 }
 
-func firstPrefix(a flowset.Addrs) string {
-	for _, p := range a.Prefixes() {
-		return p.String()
+// places is addresses in some 60 characters.
+func places(a flowset.Addrs) string {
+	switch {
+	case a.Union(loopback).IsAll():
+		return "every destination"
+	case a.Equal(private):
+		return "private addresses"
 	}
-	return "no address"
+	blocks, _ := blocksOf(a)
+	text := ""
+	for i, b := range blocks {
+		s := b.String()
+		if i > 0 && len(text)+len(s) > 60 || i == 0 && len(s) > 120 {
+			if i == 0 {
+				return "parts of " + b.Prefix.String()
+			}
+			return fmt.Sprintf("%s and %d more prefixes", text, len(blocks)-i)
+		}
+		if i > 0 {
+			text += ", "
+		}
+		text += s
+	}
+	return text
 }

@@ -19,11 +19,11 @@ func (c *converter) notes() {
 		note("the profile allows no port 53, so names do not resolve; no rule for it was added")
 	}
 	if c.target == NetworkPolicy && !only(c.want, bare).Equal(only(everything.Intersect(flowset.Of(outside, flowset.AllTransports())), bare)) {
-		note("the API leaves it to the network plugin whether a NetworkPolicy denies ICMP and protocols without ports; most do")
+		note("whether a NetworkPolicy denies ICMP and protocols without ports is left to the network plugin; most deny them")
 	}
-	inCluster := c.want.Intersect(flowset.Of(c.cluster, flowset.AllTransports()))
-	if (c.target == NetworkPolicy || c.target == CalicoNetworkPolicy) && !inCluster.IsEmpty() && !flowset.Of(c.cluster, flowset.AllTransports()).Intersect(settle(everything)).SubsetOf(c.want) {
-		note("a Service's address is mostly replaced by a pod's before policy is asked: allow the pods' addresses, or select them")
+	reached := c.want.Addrs().Intersect(c.cluster)
+	if (c.target == NetworkPolicy || c.target == CalicoNetworkPolicy) && !reached.IsEmpty() && !c.cluster.SubsetOf(reached) {
+		note("a Service is mostly replaced by one of its pods before policy is asked: allow the addresses of the pods")
 	}
 	if len(c.result.Objects) > 1 {
 		note("these are %d objects, since one would be too large: they belong together", len(c.result.Objects))

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,6 +64,7 @@ func where(refs []profile.RuleRef) string {
 	const most = 5
 	var lines, names []string
 	file := ""
+	refs = slices.SortedStableFunc(slices.Values(refs), func(a, b profile.RuleRef) int { return cmp.Compare(a.Line, b.Line) })
 	for i := range refs {
 		r := &refs[i]
 		name := fmt.Sprintf("%s rule %d", r.Section, r.Index)
@@ -127,7 +129,10 @@ func comment(refs []profile.RuleRef) string {
 		why = append(why[:3], fmt.Sprintf("and %d more", len(why)-3))
 	}
 	at := where(refs)
+	byDefault := len(refs) > 0 && !slices.ContainsFunc(refs, func(r profile.RuleRef) bool { return r.Index > 0 })
 	switch {
+	case len(why) == 0 && byDefault:
+		return "what no rule names (" + at + ")"
 	case len(why) == 0:
 		return at
 	case at == "":

@@ -79,7 +79,23 @@ func (c *converter) ruleSteps() (steps []step, denyRest, ok bool) {
 		mains++
 		main, denyRest = own, g.def.Denies()
 	}
-	return gather(append(before, main...)), denyRest, mains <= 1
+	return reached(gather(append(before, main...))), denyRest, mains <= 1
+}
+
+// reached leaves out the steps after one that decides about everything.
+func reached(steps []step) []step {
+	for i := range steps {
+		if decidesAll(steps[:i+1]) {
+			return steps[:i+1]
+		}
+	}
+	return steps
+}
+
+// decidesAll reports whether the last step leaves nothing for what comes after.
+func decidesAll(steps []step) bool {
+	n := len(steps)
+	return n > 0 && steps[n-1].everywhere && steps[n-1].transports.IsAll()
 }
 
 // gather makes one step of neighbours that differ in their destinations alone.
@@ -99,11 +115,7 @@ func gather(steps []step) []step {
 	}
 	for i := range out {
 		if o := &out[i]; o.to.IsEmpty() {
-			var b flowset.AddrsBuilder
-			for _, block := range o.blocks {
-				b.Add(flowset.AddrsOf(block.Prefix).Except(block.Except...))
-			}
-			o.to = b.Addrs().Intersect(outside)
+			o.to = addrsOf(o.blocks)
 		}
 	}
 	return out
@@ -152,17 +164,28 @@ func setSteps(want flowset.Set, of func(flowset.Transports) label, allowRest boo
 	for i := range labels {
 		weights[i] = labels[i].rules()
 	}
-	return labelSteps(place(entries, weights, base), labels, allowRest)
+	return labelSteps(place(entries, weights, base), labels)
+}
+
+// falls reports whether what the exception leaves is decided rightly by what holds around.
+func (l *label) falls(around *label) bool {
+	if l.allowRest {
+		return l.transports.SubsetOf(around.transports)
+	}
+	return around.transports.SubsetOf(l.transports)
 }
 
 // labelSteps is the steps of prefixes, those of one depth and label together.
-func labelSteps(placed []placement, labels []label, allowRest bool) []step {
-	type group struct{ depth, label int }
+func labelSteps(placed []placement, labels []label) []step {
+	type group struct {
+		depth, label int
+		falls        bool
+	}
 	groups := map[group]*flowset.AddrsBuilder{}
 	blocks := map[group][]flowset.Block{}
 	var order []group
 	for _, p := range placed {
-		g := group{p.depth, p.label}
+		g := group{p.depth, p.label, labels[p.label].falls(&labels[p.around])}
 		if groups[g] == nil {
 			groups[g] = &flowset.AddrsBuilder{}
 			order = append(order, g)
@@ -182,12 +205,37 @@ func labelSteps(placed []placement, labels []label, allowRest bool) []step {
 			k.transports = l.exception
 			steps = append(steps, step{k, l.allowRest})
 		}
-		if g.depth > 0 || l.allowRest != allowRest {
+		if !g.falls {
 			k.transports = flowset.AllTransports()
 			steps = append(steps, step{k, !l.allowRest})
 		}
 	}
 	return steps
+}
+
+// attributeSteps tells of few steps that were made of sets which rule of the profile decides about all that they decide about.
+func (c *converter) attributeSteps(steps []step) {
+	if len(steps)*(1+len(c.rules)) > 4096 {
+		return
+	}
+	var before flowset.Set
+	for i := range steps {
+		s := &steps[i]
+		flows := settle(flowset.Of(s.to, s.transports)).Intersect(settle(everything))
+		own := flows.Subtract(before)
+		if before = before.Union(flows); len(s.rules) > 0 {
+			continue
+		}
+		var by []profile.RuleRef
+		for _, share := range c.profile.Shares(unbound, own) {
+			if share.By.Verdict.Denies() == s.deny {
+				by = append(by, *share.By.By())
+			}
+		}
+		if len(by) == 1 {
+			s.rules = by
+		}
+	}
 }
 
 func stepTerms(steps []step) int {

@@ -12,10 +12,12 @@ type entry struct {
 	label  int
 }
 
-// placement is a prefix whose addresses have a label, but for those of longer prefixes. Depth is how many placements are around it.
+// placement is a prefix whose addresses have a label, but for those of longer prefixes. Around is the label there, and depth how many
+// placements are around it.
 type placement struct {
 	prefix netip.Prefix
 	label  int
+	around int
 	depth  int
 }
 
@@ -137,8 +139,8 @@ func (t *trie) put(b *branch, label, depth int, out *[]placement) {
 		return
 	}
 	if _, cheaper := b.under[label]; !cheaper {
+		*out = append(*out, placement{b.prefix, b.best, label, depth})
 		label = b.best
-		*out = append(*out, placement{b.prefix, label, depth})
 		depth++
 	}
 	if b.left != nil {

@@ -131,6 +131,8 @@ func comment(refs []profile.RuleRef) string {
 	at := where(refs)
 	byDefault := len(refs) > 0 && !slices.ContainsFunc(refs, func(r profile.RuleRef) bool { return r.Index > 0 })
 	switch {
+	case byDefault && refs[0].Line == 0:
+		return "what no rule names"
 	case len(why) == 0 && byDefault:
 		return "what no rule names (" + at + ")"
 	case len(why) == 0:

@@ -144,14 +144,18 @@ func testSamples(t *testing.T, target Target) {
 
 func testLarge(t *testing.T, target Target) {
 	t.Helper()
-	p := newWorld(3).large(10_000, true)
+	n := 10_000
+	if target == EgressFirewall {
+		n = 6_000 // it takes 8,000 at most
+	}
+	p := newWorld(3).large(n, true)
 	start := time.Now()
 	r := roundTrip(t, target, p)
 	text, err := r.YAML()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%s, 10,000 rules: there and back in %v, %d objects, %d KB", target, time.Since(start), len(r.Objects), len(text)>>10)
+	t.Logf("%s, %d rules: there and back in %v, %d objects, %d KB", target, n, time.Since(start), len(r.Objects), len(text)>>10)
 	if n := strings.Count(string(text), "# service "); n < 1000 {
 		t.Errorf("%d reasons came through", n)
 	}

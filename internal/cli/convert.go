@@ -52,17 +52,22 @@ func convertProfile(args []string, stdin io.Reader, stdout, stderr io.Writer) in
 		problem(stderr, "convert: %v", err)
 		return exitUsage
 	}
-	if *output == "json" {
-		err = report.ConvertJSON(stdout, result)
+	return writeObjects(result, *output, accepted, stdout, stderr)
+}
+
+func writeObjects(r *convert.Result, output string, accepted []convert.Kind, stdout, stderr io.Writer) int {
+	var err error
+	if output == "json" {
+		err = report.ConvertJSON(stdout, r)
 	} else {
-		err = writeYAML(stdout, result)
-		err = errors.Join(err, report.ConvertLosses(stderr, result))
+		err = writeYAML(stdout, r)
+		err = errors.Join(err, report.ConvertLosses(stderr, r))
 	}
 	if err != nil {
 		problem(stderr, "convert: write it: %v", err)
 		return exitFailed
 	}
-	if result.Changes(accepted...) {
+	if r.Changes(accepted...) {
 		return exitFound
 	}
 	return exitOK

@@ -11,7 +11,7 @@ import (
 	"github.com/sallyport/sallyport/profile/flowset"
 )
 
-// What Calico's schema takes (api/config/crd/projectcalico.org_networkpolicies.yaml, since 3.31; before, there were no limits).
+// What the newest schema of Calico takes (api/config/crd/projectcalico.org_networkpolicies.yaml); older ones have no such limits.
 const (
 	maxCalicoRules = 1024
 	maxCalicoNets  = 256

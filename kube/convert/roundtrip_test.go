@@ -91,6 +91,9 @@ func testRandom(t *testing.T, target Target) {
 			if l.Sources == "" && l.Kind != LostLoopback && l.Kind != LostPortZero && l.Kind != LostCluster && !l.Gained.IsEmpty() {
 				t.Fatalf("seed %d: %s allows more than the profile: %s: %v", seed, target, l.String(), l.Gained)
 			}
+			if l.Kind == LostPorts && target != EgressFirewall {
+				t.Fatalf("seed %d: %s loses ports: %s", seed, target, l.String())
+			}
 			exact = exact && (l.Lost.IsEmpty() || l.Kind == LostPortZero)
 		}
 		if exact {

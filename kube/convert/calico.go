@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/sallyport/sallyport/profile"
 	"github.com/sallyport/sallyport/profile/flowset"
 )
 
@@ -51,6 +52,7 @@ func (c *converter) calico() error {
 		steps, got = own, allowedBy(own, true)
 	}
 	c.compare(got)
+	c.tunnelLoss(got)
 	c.attributeSteps(steps)
 
 	var rules []*yaml.Node
@@ -74,6 +76,24 @@ func (c *converter) calico() error {
 		rules = rules[n:]
 	}
 	return nil
+}
+
+// vxlanPort is Felix' default, vxlanPort of FelixConfiguration.
+const vxlanPort = 4789
+
+// tunnelLoss is what Felix drops of pods before it asks policies (felix/rules/endpoints.go). It counts where a rule names the port.
+func (c *converter) tunnelLoss(got flowset.Set) {
+	lost := only(got.Intersect(c.flows), flowset.Transport(flowset.UDP, flowset.Port(vxlanPort)))
+	if lost.IsEmpty() {
+		return
+	}
+	l := Loss{Kind: LostTunnel, Rules: c.decided(lost), Lost: lost}
+	for i := range l.Rules {
+		rule := c.rules[idOf(&l.Rules[i])]
+		l.Changes = l.Changes || rule != nil && slices.Contains(rule.Ports, profile.PortRange{First: vxlanPort, Last: vxlanPort})
+	}
+	l.Words = fmt.Sprintf("Calico drops VXLAN (udp %d) and IP in IP of pods, unless FelixConfiguration allows it", vxlanPort)
+	c.lose(l)
 }
 
 // prefer reports whether the profile's own rules, as steps, are to be taken instead of others: where they allow more of what the profile

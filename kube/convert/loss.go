@@ -15,13 +15,14 @@ import (
 // Kind is what a loss is about.
 type Kind string
 
-// The kinds. The first six may change what is allowed.
+// The kinds. The first seven may change what is allowed.
 const (
 	LostBind     Kind = "bind"     // what bind(2) answers
 	LostSource   Kind = "source"   // rules about the source that a program asks for
 	LostProtocol Kind = "protocol" // protocols that the target has no word for
 	LostPorts    Kind = "ports"    // more single ports than the target takes
 	LostCluster  Kind = "cluster"  // pods, nodes and services, about which the target decides otherwise
+	LostTunnel   Kind = "tunnel"   // VXLAN and IP in IP, which Calico drops
 	LostLoopback Kind = "loopback" // what never leaves the pod
 	LostPortZero Kind = "port-0"   // port 0, on which nothing can listen
 	LostDenial   Kind = "denial"   // the way in which something is denied
@@ -32,7 +33,7 @@ const (
 // Kinds is all of them.
 func Kinds() []Kind {
 	return []Kind{
-		LostBind, LostSource, LostProtocol, LostPorts, LostCluster, LostLoopback, LostPortZero, LostDenial, LostTimeout, LostFacts,
+		LostBind, LostSource, LostProtocol, LostPorts, LostCluster, LostTunnel, LostLoopback, LostPortZero, LostDenial, LostTimeout, LostFacts,
 	}
 }
 

@@ -42,7 +42,7 @@ func (w world) block() profile.Block {
 }
 
 func (w world) port() uint16 {
-	return []uint16{0, 1, 22, 25, 53, 79, 80, 81, 443, 1023, 1024, 8080, 65534, 65535}[w.IntN(14)]
+	return []uint16{0, 1, 22, 25, 53, 79, 80, 81, 443, 1023, 1024, 4789, 8080, 65534, 65535}[w.IntN(15)]
 }
 
 func (w world) rule() profile.EgressRule {

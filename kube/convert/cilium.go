@@ -125,7 +125,11 @@ func (c *converter) ciliumCluster(f *ciliumForm) {
 		return settle(b.Set()).Intersect(flowset.Of(c.cluster, flowset.AllTransports()))
 	}
 	inside := entities(f.allow).Subtract(entities(f.deny))
-	want := f.got.Intersect(flowset.Of(c.cluster, flowset.AllTransports()))
+	want := f.got
+	if c.apart() {
+		want = c.want
+	}
+	want = want.Intersect(flowset.Of(c.cluster, flowset.AllTransports()))
 	lost, gained := want.Subtract(inside).Intersect(c.flows), inside.Subtract(want).Subtract(c.flows)
 	lose := func(lost, gained flowset.Set, words string) {
 		if both := lost.Union(gained); !both.IsEmpty() {

@@ -140,15 +140,15 @@ func (c *converter) sourceLoss() {
 	l.Lost, l.Gained = lost.Set(), gained.Set()
 	l.Changes = !l.Lost.IsEmpty() || !l.Gained.IsEmpty()
 	l.Sources = strings.Join(from, "; ")
-	less := "other flows are"
+	reaches := "other destinations"
 	switch {
 	case l.Lost.IsEmpty():
-		less = "more is"
+		reaches = "more"
 	case l.Gained.IsEmpty():
-		less = "less is"
+		reaches = "less"
 	}
 	if l.Words = fmt.Sprintf("no %s sees what a program binds to: ", c.target); l.Changes {
-		l.Words += fmt.Sprintf("from %s, %s allowed there than here", l.Sources, less)
+		l.Words += fmt.Sprintf("bound to %s, a socket may reach %s there than here", l.Sources, reaches)
 	} else {
 		l.Words += "this makes no difference"
 	}
@@ -247,6 +247,10 @@ func (c *converter) factLoss() {
 func (c *converter) compare(got flowset.Set) {
 	// What settle made up is nobody's loss.
 	lost, gained := c.want.Subtract(got).Intersect(c.flows), got.Subtract(c.want).Subtract(c.flows)
+	if c.apart() { // there it is another loss
+		there := flowset.Of(c.cluster, flowset.AllTransports())
+		lost, gained = lost.Subtract(there), gained.Subtract(there)
+	}
 	zero := flowset.Of(flowset.AllAddrs(), portZero)
 	c.flowLoss(LostPortZero, false, lost.Intersect(zero), gained.Intersect(zero), func(flows string) string {
 		return "no policy can name port 0, on which nothing listens"
@@ -262,6 +266,11 @@ func (c *converter) compare(got flowset.Set) {
 	c.flowLoss(LostPorts, true, only(lost, ported), only(gained, ported), func(flows string) string {
 		return fmt.Sprintf("%s has no port ranges, and here at most %d ports a rule: not allowed is %s", c.target.one(), maxFirewallPorts, flows)
 	})
+}
+
+// apart reports whether it is known to which addresses the target does something else than its rules say.
+func (c *converter) apart() bool {
+	return len(c.options.Cluster) > 0 && (c.target == EgressFirewall || c.target == CiliumNetworkPolicy)
 }
 
 func (c *converter) flowLoss(kind Kind, changes bool, lost, gained flowset.Set, words func(flows string) string) {

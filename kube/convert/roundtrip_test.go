@@ -2,7 +2,9 @@ package convert
 
 import (
 	"bytes"
+	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +24,16 @@ kind: Pod
 metadata: {name: web, namespace: shop, labels: {app: web}}
 spec: {containers: [{name: web, image: web}]}
 status: {podIPs: [{ip: 172.31.255.7}, {ip: "fd31::7"}]}
+---
+`
+
+// db is a pod at an address that rules name.
+const db = `
+apiVersion: v1
+kind: Pod
+metadata: {name: db, namespace: shop, labels: {app: db}}
+spec: {containers: [{name: db, image: db}]}
+status: {podIPs: [{ip: 10.1.2.3}]}
 ---
 `
 
@@ -148,6 +160,51 @@ func testSamples(t *testing.T, target Target) {
 	}
 }
 
+// testCluster asks about a pod of the cluster, whose prefixes are told, so that what is lost there is exact.
+func testCluster(t *testing.T, target Target) {
+	t.Helper()
+	told, differ := []netip.Prefix{netip.MustParsePrefix("10.1.2.0/24")}, 0
+	address := netip.MustParseAddr("10.1.2.3")
+	for seed := range uint64(200) {
+		p := newWorld(seed + 500).profile()
+		r, err := To(target, p, Options{Namespace: "shop", Cluster: told})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := r.YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cluster, problems := kube.Read(kube.Stream("pods.yaml", strings.NewReader(pod+db)), kube.Stream("written.yaml", bytes.NewReader(text)))
+		if len(problems) > 0 {
+			t.Fatal(problems[0].Error())
+		}
+		e := kube.Compile(cluster, kube.Assumptions{})
+		web, _ := cluster.Workload("Pod", "shop", "web")
+		to, _ := cluster.Workload("Pod", "shop", "db")
+		got := e.Egress(web).Certain.ToPeer(flowset.Peer(slices.Index(e.Workloads(), to)))
+		set := p.Flows(unbound)
+		for _, l := range r.Lost {
+			if l.Maybe {
+				t.Fatalf("seed %d: the cluster was told, but not certain is: %s", seed, l.String())
+			}
+			if l.Sources == "" {
+				set = set.Subtract(l.Lost).Union(l.Gained)
+			}
+			if l.Kind == LostCluster {
+				differ++
+			}
+		}
+		if want := set.To(address).Intersect(ported); got != want {
+			source, _ := p.Encode()
+			t.Fatalf("seed %d: to a pod %s allows %v, want %v\nprofile:\n%s\nwritten:\n%s", seed, target, got, want, source, text)
+		}
+	}
+	if different := target == EgressFirewall || target == CiliumNetworkPolicy; different != (differ > 20) {
+		t.Errorf("%s: %d profiles lose something about the cluster", target, differ)
+	}
+}
+
 func testLarge(t *testing.T, target Target) {
 	t.Helper()
 	n := 10_000
@@ -170,6 +227,7 @@ func testLarge(t *testing.T, target Target) {
 func TestNetworkPolicy(t *testing.T) {
 	testSamples(t, NetworkPolicy)
 	testRandom(t, NetworkPolicy)
+	testCluster(t, NetworkPolicy)
 }
 
 func TestNetworkPolicyLarge(t *testing.T) { testLarge(t, NetworkPolicy) }

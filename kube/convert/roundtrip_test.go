@@ -207,6 +207,7 @@ func testCluster(t *testing.T, target Target) {
 
 func testLarge(t *testing.T, target Target) {
 	t.Helper()
+	t.Parallel()
 	n := 10_000
 	if target == EgressFirewall {
 		n = 6_000 // it takes 8,000 at most

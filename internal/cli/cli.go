@@ -34,6 +34,7 @@ func commands() []command {
 		{"check", "--to DEST PROFILE|FILE", "would it be allowed, by a profile or a cluster's objects, and which rules decide", check},
 		{"sheet", "[FLAGS] PROFILE", "the one-page client-socket policy of a profile, for people", runSheet},
 		{"diff", "A B", "what one profile, or cluster's objects, allows and the other does not, exactly", diff},
+		{"convert", "--to TARGET PROFILE", "a profile as NetworkPolicy, EgressFirewall, Cilium or Calico policy; what that cannot say", convertProfile},
 		{"explain", "[CAUSE]", "the long explanation of a cause, with its remedies; without one, the list", explain},
 		{"doctor", "[FLAGS]", "what this machine lets sallyport do, and what to change", doctor},
 		{"demo", "[FLAGS]", "the case sallyport started from, live, without network or root", runDemo},

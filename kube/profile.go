@@ -52,7 +52,7 @@ func (e *Evaluator) Profile(from *Workload) (*Declared, error) {
 			Facts:       x.facts(),
 			Bind:        x.binds(),
 			Layers: []profile.Layer{{
-				Name: "kubernetes", From: profile.Origin{Object: from.String(), File: from.File, Line: from.Line},
+				Name: "cluster", From: profile.Origin{Object: from.String(), File: from.File, Line: from.Line},
 				Default: profile.Verdict{Kind: profile.Abstain}, Rules: x.rules,
 			}},
 		},

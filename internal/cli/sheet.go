@@ -68,6 +68,22 @@ func runSheet(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 // clusterSheet is the sheet of a workload of a cluster, or of a new pod in a namespace.
 func clusterSheet(from string, args []string, stdin io.Reader, all bool, stderr io.Writer) (*sheet.Sheet, error) {
+	e, err := evaluator(args, stdin, all, stderr)
+	if err != nil {
+		return nil, err
+	}
+	if !strings.Contains(from, "/") {
+		return e.NamespaceSheet(from)
+	}
+	named, err := e.Find(from)
+	if err != nil {
+		return nil, err
+	}
+	return e.Sheet(named.Workload)
+}
+
+// evaluator reads the objects that arguments name.
+func evaluator(args []string, stdin io.Reader, all bool, stderr io.Writer) (*kube.Evaluator, error) {
 	p, err := policyOf(args, stdin, true)
 	if err != nil {
 		return nil, err
@@ -80,13 +96,5 @@ func clusterSheet(from string, args []string, stdin io.Reader, all bool, stderr 
 		return nil, err
 	}
 	reading(stderr, problems, all)
-	e := kube.Compile(c, kube.Assumptions{})
-	if !strings.Contains(from, "/") {
-		return e.NamespaceSheet(from)
-	}
-	named, err := e.Find(from)
-	if err != nil {
-		return nil, err
-	}
-	return e.Sheet(named.Workload)
+	return kube.Compile(c, kube.Assumptions{}), nil
 }

@@ -80,17 +80,17 @@ func (e *Evaluator) portEdges(from Origin, to Destination) [3][]uint16 {
 	g := e.groups()
 	program := func(p *pod, d Direction) {
 		c := g.compiled(g.of[p.index])
-		prog, beside := c.ingress, c.ingressBesides
+		prog, layers := c.ingress, c.ingressBesides
 		if d == Egress {
-			prog, beside = c.egress, c.egressBesides
+			prog, layers = c.egress, c.egressBesides
 		}
-		progs := [][]instr{prog}
-		for i := range beside {
-			progs = append(progs, beside[i].prog, beside[i].direct)
+		lists := [][]instr{prog}
+		for _, l := range layers {
+			lists = append(lists, l.prog, l.direct)
 		}
-		for _, prog := range progs {
-			for i := range prog {
-				add(prog[i].ports)
+		for _, list := range lists {
+			for i := range list {
+				add(list[i].ports)
 			}
 		}
 	}

@@ -269,7 +269,7 @@ func (p *checkPrinter) direction(chain []kube.Considered, v kube.Verdict, indent
 	shown := make([]bool, len(chain))
 	said, denial := false, ""
 	for i, c := range chain {
-		if !c.Decides || v == kube.Undecidable || v == kube.Denied && c.Says != kube.Denies && c.Layer <= kube.DefaultLayer {
+		if !c.Decides || v == kube.Undecidable || v == kube.Denied && c.Says != kube.Denies {
 			continue
 		}
 		shown[i], said = true, true

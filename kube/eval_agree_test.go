@@ -279,6 +279,7 @@ func (g generator) firewalls(c *Cluster) {
 	if g.IntN(3) == 0 {
 		n := &ClusterNetwork{Meta: Meta{Kind: "Network", Name: "cluster"}, Type: g.pick("", ovnKubernetes, openShiftSDN)}
 		n.Pods = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}
+		n.Services = []netip.Prefix{netip.MustParsePrefix(g.pick("10.9.0.0/16", "255.255.0.0/16"))}
 		c.Networks = append(c.Networks, n)
 	}
 	if g.IntN(4) == 0 {

@@ -199,6 +199,9 @@ func (q *question) flow(f flow) Decision {
 	if f.port == 0 {
 		f.port = q.port
 	}
+	if q.e.calico != nil { // it sees what the service's address is translated to
+		f.before = nil
+	}
 	var o observer
 	out := q.e.direction(&f, Egress, &o)
 	if f.before != nil {
@@ -207,7 +210,7 @@ func (q *question) flow(f flow) Decision {
 	egress := out.verdict()
 	f.before = nil
 	ingress := q.e.direction(&f, Ingress, &o).verdict()
-	d := Decision{Chain: o.chain, Verdict: Undecidable}
+	d := Decision{Chain: o.chain, Verdict: Undecidable, Notes: o.notes}
 	switch {
 	case egress == Denied || ingress == Denied:
 		d.Verdict = Denied
@@ -217,7 +220,7 @@ func (q *question) flow(f flow) Decision {
 		d.Reasons = o.reasons
 	}
 	if o.blocks && q.e.assume.BlocksSelectPods == Unset && d.Verdict != Undecidable {
-		d.Notes = q.blocksNote(f, d.Verdict)
+		d.Notes = append(d.Notes, q.blocksNote(f, d.Verdict)...)
 	}
 	return d
 }

@@ -69,10 +69,11 @@ const (
 	NetworkPolicyLayer
 	BaselineLayer
 	DefaultLayer // what holds where no policy decides
+	CalicoLayer  // policies of Calico
 )
 
 func (l Layer) String() string {
-	return [...]string{"routing", "admin tier", "NetworkPolicy", "baseline tier", "default"}[l]
+	return [...]string{"routing", "admin tier", "NetworkPolicy", "baseline tier", "default", "Calico"}[l]
 }
 
 // Saying is what an object or rule says of the connection.

@@ -27,6 +27,7 @@ type Evaluator struct {
 	admin    []*AdminPolicy // by priority
 	baseline []*AdminPolicy
 	blocks   map[*IPBlock]flowset.Addrs
+	calico   *calico // nil where the cluster has nothing of Calico
 
 	groups func() *grouping // classes of equal pods, and programs: made once, when first asked for
 }
@@ -99,6 +100,7 @@ func Compile(c *Cluster, assume Assumptions) *Evaluator {
 	e.anywhere = e.podAddrs()
 	e.addPods()
 	e.addServices()
+	e.calico = e.compileCalico()
 	e.groups = sync.OnceValue(e.group)
 	return e
 }

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/sallyport/sallyport/profile/flowset"
@@ -46,6 +47,7 @@ type before struct {
 type observer struct {
 	chain   []Considered
 	reasons []Reason
+	notes   []string
 	blocks  bool // a pod was compared with an address block that holds its address
 }
 
@@ -65,6 +67,12 @@ func (o *observer) depends(r Reason) {
 		}
 	}
 	o.reasons = append(o.reasons, r)
+}
+
+func (o *observer) note(words string) {
+	if o != nil && !slices.Contains(o.notes, words) {
+		o.notes = append(o.notes, words)
+	}
 }
 
 // Words for what the API leaves open.
@@ -135,6 +143,12 @@ func (e *Evaluator) in(set flowset.Addrs, x *end, seen netip.Addr, o *observer, 
 	case !set.Overlaps(x.addrs):
 		return no
 	}
+	e.partlyIn(x, o, at)
+	return maybe
+}
+
+// partlyIn tells why it is not known whether an end's address is in a set.
+func (e *Evaluator) partlyIn(x *end, o *observer, at Pos) {
 	switch {
 	case x.pod != nil && !x.pod.known:
 		o.depends(Reason{Pos: at, Field: "address of the pods of " + x.pod.String(), Words: "not known, and the block has some of those that they may get"})
@@ -145,7 +159,6 @@ func (e *Evaluator) in(set flowset.Addrs, x *end, seen netip.Addr, o *observer, 
 	default:
 		o.depends(Reason{Pos: at, Words: "only some of the addresses are in the block"})
 	}
-	return maybe
 }
 
 // matchesPeer reports whether a peer of a NetworkPolicy in a namespace is an end.

@@ -109,13 +109,14 @@ func (e *Evaluator) emit(g *grouping, pods []*pod, blocks []chan *block, rows []
 // fromNode opens what a pod on the host network reaches of the pods of its own node.
 func (e *Evaluator) fromNode(p *pod, pods []*pod, reach []*Reach) {
 	x := podEnd(p)
+	open := e.calico.fromHost(p)
 	for i, q := range pods {
 		if q.Pod.HostNetwork {
 			continue
 		}
 		switch e.isOwnNode(q, &x) {
 		case yes:
-			reach[i] = &everyPort // a pod on the host network is not held by egress rules
+			reach[i] = open // a pod on the host network is not held by egress rules
 		case maybe:
 			reach[i] = &Reach{reach[i].Certain, ported}
 		}
@@ -133,9 +134,17 @@ func (e *Evaluator) toNode(g *grouping, p *pod, pods []*pod, reach []*Reach) {
 		}
 		x := podEnd(q)
 		if e.isOwnNode(p, &x) != no {
-			reach[i] = &Reach{reach[i].Certain, ported}
+			reach[i] = e.toOwnNode(p, q, reach[i])
 		}
 	}
+}
+
+// toOwnNode is what a pod reaches of a pod on the network of what is, or may be, its own node.
+func (e *Evaluator) toOwnNode(p, q *pod, r *Reach) *Reach {
+	if e.calico != nil {
+		return e.calico.toHost(p, q, r)
+	}
+	return &Reach{r.Certain, ported}
 }
 
 // compiled is the programs of a class, with their effects. Pods on the host network have none, and pods with an error may
@@ -162,6 +171,9 @@ func (g *grouping) compiled(n int32) *compiled {
 		p = &compiled{broken: c.Broken() || len(g.e.cluster.Unread) > 0}
 		if !p.broken && !c.Pod.HostNetwork {
 			p.egress, p.ingress = g.program(c, Egress), g.program(c, Ingress)
+		} else if g.e.calico.holds(c.pod) != nil {
+			p.egress = []instr{g.everything(Deny, true)}
+			p.ingress = p.egress
 		}
 		g.progs[n] = p
 	}

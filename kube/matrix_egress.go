@@ -31,8 +31,9 @@ func (e *Evaluator) Egress(from *Workload) EgressSet {
 		reach := everyPort
 		if p != q || !p.IsPod() {
 			reach = g.one(prog.egress, g.of[q.index], false)
-			if x := podEnd(q); q.Pod.HostNetwork && e.isOwnNode(p, &x) != no {
-				reach.Possible = ported
+			x := podEnd(q)
+			if q.Pod.HostNetwork && !p.Pod.HostNetwork && e.isOwnNode(p, &x) != no {
+				reach = *e.toOwnNode(p, q, &reach)
 			}
 		}
 		certain.AddPeer(flowset.Peer(i), reach.Certain)
@@ -50,7 +51,11 @@ func (e *Evaluator) outside(p *pod) EgressSet {
 	}
 	may := flowset.UnionOf(s.allow, s.live, s.passed)
 	set := EgressSet{may.Subtract(s.deny), may}
-	if !p.Pod.HostNetwork {
+	switch {
+	case p.Pod.HostNetwork:
+	case e.calico != nil:
+		set = e.calico.toHostAddrs(p, set)
+	default:
 		set.Possible = set.Possible.Union(flowset.Of(e.ownNode(p), ported))
 	}
 	return set
@@ -120,6 +125,12 @@ func (q *question) prefix(prefix netip.Prefix) Decision {
 		one := flowset.AddrOf(a)
 		rest = rest.Subtract(one)
 		parts = append(parts, DecisionPart{To: p.String() + " at " + a.String(), Workload: p.Workload, Addrs: one.Prefixes(), Decision: q.addr(a)})
+	}
+	for _, a := range q.e.calico.held() {
+		if one := flowset.AddrOf(a); prefix.Contains(a) && rest.Covers(one) {
+			rest = rest.Subtract(one)
+			parts = append(parts, DecisionPart{To: a.String(), Addrs: one.Prefixes(), Decision: q.addr(a)})
+		}
 	}
 	for a := range q.e.vips {
 		if !prefix.Contains(a) {

@@ -2,7 +2,9 @@ package kube
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
+	"testing"
 
 	"github.com/sallyport/sallyport/kube/internal/selector"
 )
@@ -226,4 +228,56 @@ func (g generator) calicoEntity(p *CalicoPolicy, own bool) CalicoEntity {
 		}
 	}
 	return e
+}
+
+// TestCalicoConverts compares what Calico makes of the policies of Kubernetes with what these mean by themselves: both ways of deciding
+// are written apart. Pods on the host network and nodes are left out, of which the API leaves open what they are.
+func TestCalicoConverts(t *testing.T) {
+	seen := map[Verdict]int{}
+	for seed := range uint64(600) {
+		g := generator{rand.New(rand.NewPCG(seed, 2))}
+		c := g.cluster()
+		for _, w := range c.Workloads {
+			w.Pod.HostNetwork = false
+		}
+		for i, p := range c.AdminPolicies {
+			p.Priority = i // Calico asks those of one priority by name, the API any of them
+			for _, rules := range [][]AdminRule{p.Ingress, p.Egress} {
+				for j := range rules {
+					for n, peer := range rules[j].Peers {
+						if peer.Nodes != nil || peer.Names != nil { // which Calico does not know
+							rules[j].Peers[n] = AdminPeer{Networks: []Network{{CIDR: g.prefix()}}}
+						}
+					}
+				}
+			}
+		}
+		plain := Compile(c, Assumptions{BlocksSelectPods: True})
+		d := *c
+		d.CalicoTiers = []*CalicoTier{{Meta: Meta{Kind: "Tier", Name: "empty"}, DefaultAction: Deny}}
+		calico := Compile(&d, Assumptions{})
+		for _, from := range plain.Workloads() {
+			var to []Destination
+			for _, w := range plain.Workloads() {
+				to = append(to, Destination{Workload: w})
+			}
+			for _, s := range []string{"10.9.9.9", "198.51.100.7"} {
+				to = append(to, Destination{Addr: netip.MustParseAddr(s)})
+			}
+			for _, to := range to {
+				for _, port := range []uint16{80, 81, 90} {
+					protocol := Protocol(g.IntN(3))
+					a := plain.Decide(Origin{Workload: from}, to, protocol, port)
+					b := calico.Decide(Origin{Workload: from}, to, protocol, port)
+					seen[a.Verdict]++
+					if a.Verdict != b.Verdict {
+						t.Fatalf("seed %d: %v to %v%v %v/%d: by themselves %v, as Calico's %v\n%v\n%v\n%v", seed, from, to.Workload, to.Addr, protocol, port, a.Verdict, b.Verdict, a.Chain, b.Chain, b.Reasons)
+					}
+				}
+			}
+		}
+	}
+	if seen[Allowed] < 1000 || seen[Denied] < 1000 || seen[Undecidable] < 100 {
+		t.Errorf("the clusters are too much alike: %v", seen)
+	}
 }

@@ -66,7 +66,9 @@ type enforced struct {
 	rules   [2][]*calicoRule
 	notPods string  // why it is not for pods
 	unsure  *Reason // why it may not be enforced
-	lost    *Reason // why its place, or what it says, is not known
+	lost    *Reason // why its place is not known
+	broken  *Reason // why what it says is not known, where its place is
+	may     []Action
 }
 
 const (

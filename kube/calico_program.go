@@ -99,6 +99,9 @@ func (k *calico) tierProgram(g *grouping, prog []instr, t *tierPolicies, c *clas
 	}
 	for _, order := range orders {
 		for _, p := range order {
+			for _, a := range p.may {
+				prog = append(prog, g.everything(a, true))
+			}
 			unsure := k.isSubject(g, p, c, d) == maybe
 			for _, r := range p.rules[d] {
 				prog = append(prog, k.ruleProgram(g, r, c, d, unsure)...)
@@ -119,7 +122,10 @@ func (k *calico) tierProgram(g *grouping, prog []instr, t *tierPolicies, c *clas
 
 // isSubject reports whether a policy selects the pods of a class, for a direction.
 func (k *calico) isSubject(g *grouping, p *enforced, c *class, d Direction) match {
-	if p.notPods != "" || !p.applies[d] {
+	switch {
+	case p.broken != nil:
+		return maybe
+	case p.notPods != "" || !p.applies[d]:
 		return no
 	}
 	s, there := g.calico.subjects[p]

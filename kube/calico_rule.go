@@ -75,15 +75,31 @@ func (k *calico) ownRule(p *CalicoPolicy, r *CalicoRule, index int) *calicoRule 
 	x.ports.all = len(r.Destination.Ports) == 0
 	x.ports.numbers, x.ports.names = calicoPortSet(r.Destination.Ports, x.protos, r.Protocol)
 	x.ports.not, x.ports.notNames = calicoPortSet(r.Destination.NotPorts, x.protos, r.Protocol)
-	for _, list := range [][]CalicoPort{r.Source.Ports, r.Source.NotPorts} {
-		if len(list) > 0 {
-			x.srcPorts = &list[0].Pos
-		}
-	}
+	k.sourcePorts(x, r)
 	if r.NotICMP != nil {
 		x.unsure = append(x.unsure, Reason{Pos: r.NotICMP.Pos, Field: "notICMP", Words: "what it says of other protocols than ICMP depends on how Calico enforces it"})
 	}
 	return x
+}
+
+// sourcePorts are conditions on the port that the client sends from: all ports are none.
+func (k *calico) sourcePorts(x *calicoRule, r *CalicoRule) {
+	all := func(list []CalicoPort) bool {
+		numbers, _ := calicoPortSet(list, x.protos, r.Protocol)
+		for p := range x.protos.All() {
+			numbers = numbers.Union(flowset.Transport(p, flowset.Port(0)))
+		}
+		return numbers.Covers(x.protos)
+	}
+	if list := r.Source.Ports; len(list) > 0 && !all(list) {
+		x.srcPorts = &list[0].Pos
+	}
+	if list := r.Source.NotPorts; len(list) > 0 {
+		if all(list) {
+			x.protos = flowset.Transports{}
+		}
+		x.srcPorts = &list[0].Pos
+	}
 }
 
 // calicoPortSet is ports of a protocol.
@@ -162,8 +178,7 @@ func (k *calico) kubernetes(p *NetworkPolicy) *enforced {
 		kind: "KubernetesNetworkPolicy", base: p.Name, stored: "knp.default." + p.Name, home: p.Namespace,
 	}
 	if p.Broken() {
-		at := p.Errors[0]
-		x.lost = &Reason{Pos: at.Pos, Field: p.String(), Words: at.What}
+		x.broke(&p.Meta, Allow) // and the tier denies what it does not allow
 		return x
 	}
 	x.subject = k.expr(labelExpr(&p.PodSelector, ""))
@@ -268,6 +283,12 @@ func (r *Requirement) expr(prefix string) *selector.Expr {
 	return selector.Negate(selector.HasLabel(key))
 }
 
+// broke marks a policy of which only the place is known, with what it may do there.
+func (p *enforced) broke(m *Meta, may ...Action) {
+	at := m.Errors[0]
+	p.broken, p.may = &Reason{Pos: at.Pos, Field: m.String(), Words: at.What}, may
+}
+
 // admin is a policy of the admin tiers. Of v1alpha1 Calico v3.29 to 3.31 enforce what they can, later and earlier ones nothing.
 func (k *calico) admin(p *AdminPolicy) *enforced {
 	x := &enforced{
@@ -287,8 +308,7 @@ func (k *calico) admin(p *AdminPolicy) *enforced {
 	}
 	x.object = p.String() + " (tier " + x.tier + ")"
 	if p.Broken() {
-		at := p.Errors[0]
-		x.lost = &Reason{Pos: at.Pos, Field: p.String(), Words: at.What}
+		x.broke(&p.Meta, Allow, Deny, Pass)
 		return x
 	}
 	x.subject = k.expr(adminExpr(&p.Subject, true))

@@ -106,10 +106,27 @@ func firstChange(x, y []*enforced) (a, b *enforced) {
 	return x[0], y[0]
 }
 
+// selects reports whether a policy is asked about a pod in a direction.
+func (k *calico) selects(p *enforced, q *pod, d Direction, o *observer) match {
+	switch {
+	case p.broken != nil:
+		o.depends(*p.broken)
+		return maybe
+	case p.notPods != "" || !p.applies[d]:
+		return no
+	}
+	m := k.meets(p.subject, q, o)
+	if m != no && p.unsure != nil {
+		o.depends(*p.unsure)
+		return maybe
+	}
+	return m
+}
+
 // asked is the policies that select the pod, and are about the direction.
 func (w *walk) asked(list []*enforced) []*enforced {
 	return slices.DeleteFunc(slices.Clone(list), func(p *enforced) bool {
-		return p.notPods != "" || !p.applies[w.d] || w.e.calico.meets(p.subject, w.self.pod, nil) == no
+		return w.e.calico.selects(p, w.self.pod, w.d, nil) == no
 	})
 }
 
@@ -118,26 +135,25 @@ func (w *walk) inOrder(t *tierPolicies, list []*enforced, o *observer) outcome {
 	applies := no
 	for _, p := range list {
 		c := Considered{Pos: p.meta.Pos, Direction: w.d, Layer: p.layer, Object: p.object}
-		subject := no
+		subject := w.e.calico.selects(p, w.self.pod, w.d, o)
+		applies = max(applies, subject)
 		switch {
+		case p.broken != nil:
+			c.Says, c.Words = Unclear, "it has an error, and may decide anything"
+			for _, a := range p.may {
+				out |= actionOutcome(a)
+			}
 		case p.notPods != "":
 			c.Words = p.notPods
 		case !p.applies[w.d]:
 			c.Words = "is not about " + w.d.String()
-		default:
-			if subject = w.e.calico.meets(p.subject, w.self.pod, o); subject == no {
-				c.Words = "does not select " + w.self.pod.String()
-			}
+		case subject == no:
+			c.Words = "does not select " + w.self.pod.String()
 		}
-		if subject == no {
+		if c.Words != "" {
 			o.consider(c)
 			continue
 		}
-		if p.unsure != nil {
-			o.depends(*p.unsure)
-			subject = maybe
-		}
-		applies = max(applies, subject)
 		x := w.calicoPolicy(p, c, subject, o)
 		out |= x &^ mayFall
 		if x&mayFall == 0 {
@@ -148,7 +164,7 @@ func (w *walk) inOrder(t *tierPolicies, list []*enforced, o *observer) outcome {
 		return out | mayFall
 	}
 	c := Considered{
-		Pos: t.pos, Direction: w.d, Layer: CalicoLayer, Says: Denies, Decides: applies == yes,
+		Pos: t.pos, Direction: w.d, Layer: CalicoLayer, Says: Denies, Decides: applies == yes && out == 0,
 		Words: "policies of tier " + t.name + " select " + w.self.pod.String() + ", and no rule of theirs matches: the tier ends with Deny",
 	}
 	if t.name == "default" && !slices.ContainsFunc(list, func(p *enforced) bool { return p.layer == CalicoLayer }) {

@@ -51,20 +51,20 @@ var kinds = map[string]kind{
 
 	"/ServiceAccount": {nil, true, (*reader).serviceAccount},
 
-	"projectcalico.org/NetworkPolicy": {[]string{"v3"}, true, (*reader).calicoNetworkPolicy},
-	"projectcalico.org/GlobalNetworkPolicy": {[]string{"v3"}, false, (*reader).calicoGlobalNetworkPolicy},
-	"projectcalico.org/Tier": {[]string{"v3"}, false, (*reader).calicoTier},
-	"projectcalico.org/NetworkSet": {[]string{"v3"}, true, (*reader).networkSet},
-	"projectcalico.org/GlobalNetworkSet": {[]string{"v3"}, false, (*reader).networkSet},
-	"projectcalico.org/HostEndpoint": {[]string{"v3"}, false, (*reader).hostEndpoint},
-	"projectcalico.org/FelixConfiguration": {[]string{"v3"}, false, (*reader).felixConfiguration},
-	"crd.projectcalico.org/NetworkPolicy": {[]string{"v1"}, true, (*reader).calicoNetworkPolicy},
+	"projectcalico.org/NetworkPolicy":           {[]string{"v3"}, true, (*reader).calicoNetworkPolicy},
+	"projectcalico.org/GlobalNetworkPolicy":     {[]string{"v3"}, false, (*reader).calicoGlobalNetworkPolicy},
+	"projectcalico.org/Tier":                    {[]string{"v3"}, false, (*reader).calicoTier},
+	"projectcalico.org/NetworkSet":              {[]string{"v3"}, true, (*reader).networkSet},
+	"projectcalico.org/GlobalNetworkSet":        {[]string{"v3"}, false, (*reader).networkSet},
+	"projectcalico.org/HostEndpoint":            {[]string{"v3"}, false, (*reader).hostEndpoint},
+	"projectcalico.org/FelixConfiguration":      {[]string{"v3"}, false, (*reader).felixConfiguration},
+	"crd.projectcalico.org/NetworkPolicy":       {[]string{"v1"}, true, (*reader).calicoNetworkPolicy},
 	"crd.projectcalico.org/GlobalNetworkPolicy": {[]string{"v1"}, false, (*reader).calicoGlobalNetworkPolicy},
-	"crd.projectcalico.org/Tier": {[]string{"v1"}, false, (*reader).calicoTier},
-	"crd.projectcalico.org/NetworkSet": {[]string{"v1"}, true, (*reader).networkSet},
-	"crd.projectcalico.org/GlobalNetworkSet": {[]string{"v1"}, false, (*reader).networkSet},
-	"crd.projectcalico.org/HostEndpoint": {[]string{"v1"}, false, (*reader).hostEndpoint},
-	"crd.projectcalico.org/FelixConfiguration": {[]string{"v1"}, false, (*reader).felixConfiguration},
+	"crd.projectcalico.org/Tier":                {[]string{"v1"}, false, (*reader).calicoTier},
+	"crd.projectcalico.org/NetworkSet":          {[]string{"v1"}, true, (*reader).networkSet},
+	"crd.projectcalico.org/GlobalNetworkSet":    {[]string{"v1"}, false, (*reader).networkSet},
+	"crd.projectcalico.org/HostEndpoint":        {[]string{"v1"}, false, (*reader).hostEndpoint},
+	"crd.projectcalico.org/FelixConfiguration":  {[]string{"v1"}, false, (*reader).felixConfiguration},
 }
 
 // bystanders are the core kinds that have no part in what sockets may reach.
@@ -78,7 +78,11 @@ var bystanders = map[string]bool{
 var calicoBystanders = map[string]bool{
 	"BGPConfiguration": true, "BGPFilter": true, "BGPPeer": true, "BlockAffinity": true, "CalicoNodeStatus": true, "ClusterInformation": true,
 	"IPAMBlock": true, "IPAMConfig": true, "IPAMConfiguration": true, "IPAMHandle": true, "IPPool": true, "IPReservation": true,
-	"KubeControllersConfiguration": true, "Profile": true,
+	"KubeControllersConfiguration": true, "LiveMigration": true, "Profile": true, "QoSPolicy": true,
+	// Of Calico Enterprise and Calico Cloud.
+	"AlertException": true, "BFDConfiguration": true, "DeepPacketInspection": true, "GlobalAlert": true, "GlobalAlertTemplate": true,
+	"GlobalReport": true, "GlobalReportType": true, "GlobalThreatFeed": true, "LicenseKey": true, "ManagedCluster": true, "PacketCapture": true,
+	"SecurityEventWebhook": true, "UISettings": true, "UISettingsGroup": true,
 	// A staged policy tells what it would do, and does nothing.
 	"StagedNetworkPolicy": true, "StagedGlobalNetworkPolicy": true, "StagedKubernetesNetworkPolicy": true,
 }

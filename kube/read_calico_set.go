@@ -36,7 +36,7 @@ func (r *reader) calicoTier(m Meta, n *tree.Node) {
 	}
 	// Of those that Calico makes itself nothing may be changed (api/pkg/apis/projectcalico/v3/tier.go).
 	if b := builtInTier(t.Name); b != nil && (t.Order == nil || *t.Order != *b.order || t.DefaultAction != b.action) {
-		r.errorf(n, "is one of Calico's own tiers: want order: %v and defaultAction: %s", *b.order, map[Action]string{Deny: "Deny", Pass: "Pass"}[b.action])
+		r.errorf(n, "is one of Calico's own tiers: want order: %.0f and defaultAction: %s", *b.order, map[Action]string{Deny: "Deny", Pass: "Pass"}[b.action])
 	}
 }
 

@@ -12,14 +12,17 @@ import (
 // calicoGroups is what programs share.
 type calicoGroups struct {
 	subjects map[*enforced]spansPair
-	sides    map[sideKey]spansPair
+	exprs    map[*calicoExpr]classes
+	nets     map[*flowset.Addrs]classes
+	families map[familyKey]classes
+	peers    map[ruleFamily]spansPair
 	egress   map[ruleFamily][]instr
 }
 
-// sideKey is an entity, with how its family covers the subject.
-type sideKey struct {
-	entity *calicoEntity
-	family match
+// familyKey is a family, with how it covers the subject.
+type familyKey struct {
+	ipv4 bool
+	self match
 }
 
 // ruleFamily is a rule, with how the families of its entities cover the subject.
@@ -29,7 +32,14 @@ type ruleFamily struct {
 }
 
 func newCalicoGroups() *calicoGroups {
-	return &calicoGroups{map[*enforced]spansPair{}, map[sideKey]spansPair{}, map[ruleFamily][]instr{}}
+	return &calicoGroups{
+		map[*enforced]spansPair{},
+		map[*calicoExpr]classes{},
+		map[*flowset.Addrs]classes{},
+		map[familyKey]classes{},
+		map[ruleFamily]spansPair{},
+		map[ruleFamily][]instr{},
+	}
 }
 
 // sign writes what rules of Calico may look at in a pod, besides its labels and addresses.
@@ -228,7 +238,9 @@ func (k *calico) ruleProgram(g *grouping, r *calicoRule, c *class, d Direction, 
 func familyOf(list []*calicoEntity, self *end) string {
 	var b []byte
 	for _, e := range list {
-		b = append(b, '0'+byte(e.familyOf(self)))
+		if e.family != nil {
+			b = append(b, '0'+byte(e.familyOf(self)))
+		}
 	}
 	return string(b)
 }
@@ -242,10 +254,16 @@ func (e *calicoEntity) familyOf(self *end) match {
 
 func (k *calico) ingressProgram(g *grouping, r *calicoRule, self *end) []instr {
 	sure, possible := r.reach(self, nil)
-	in := instr{ports: sure, peers: k.peers(g, r.src, self)}
-	if r.services(r.src) {
-		in.peers = k.fromServices(g, r, in.peers)
+	key := ruleFamily{r, familyOf(r.src, self)}
+	peers, there := g.calico.peers[key]
+	if !there {
+		peers = k.peers(g, r.src, self)
+		if r.services(r.src) {
+			peers = k.fromServices(g, r, peers)
+		}
+		g.calico.peers[key] = peers
 	}
+	in := instr{ports: sure, peers: peers}
 	list := []instr{in}
 	if rest := possible.Subtract(sure); !rest.IsEmpty() {
 		in.ports, in.unsure = rest, true
@@ -281,27 +299,97 @@ func (k *calico) peers(g *grouping, list []*calicoEntity, self *end) spansPair {
 	}
 	var s spansPair
 	for _, e := range list {
-		key := sideKey{e, e.familyOf(self)}
-		one, there := g.calico.sides[key]
-		if !there {
-			one = k.entityClasses(g, e, self)
-			g.calico.sides[key] = one
-		}
+		one := k.entityClasses(g, e, self)
 		s.yes = append(s.yes, one.yes...)
-		s.maybe = append(s.maybe, one.maybe...)
+		s.maybe = append(s.maybe, intersect(one.possible, g.others(one.yes))...)
 	}
 	return s.tidy()
 }
 
-func (k *calico) entityClasses(g *grouping, e *calicoEntity, self *end) spansPair {
-	spans := g.all()
-	if e.sel != nil && e.sel.sure.IsEmpty() && e.sel.some.IsEmpty() {
-		spans = k.candidates(g, e.sel, "")
+// entityClasses is what [calico.entity] says of all classes.
+func (k *calico) entityClasses(g *grouping, e *calicoEntity, self *end) classes {
+	c := classes{g.all(), g.all()}
+	if e.family != nil {
+		c = c.and(k.familyClasses(g, *e.family, self))
 	}
-	return g.those(spans, func(x *end) match {
-		m, _ := k.entity(e, x, self.addrs, nil)
-		return m
-	})
+	if e.nets != nil {
+		c = c.and(k.netClasses(g, e.nets))
+	}
+	if e.notNets != nil {
+		c = c.and(k.netClasses(g, e.notNets).not(g))
+	}
+	if e.sel != nil {
+		c = c.and(k.exprClasses(g, e.sel))
+	}
+	if e.not != nil {
+		c = c.and(k.exprClasses(g, e.not).not(g))
+	}
+	return c
+}
+
+// classes is those that match for certain, and those that may: the first are among the others.
+type classes struct{ yes, possible []span }
+
+func (c classes) and(d classes) classes {
+	return classes{intersect(c.yes, d.yes), intersect(c.possible, d.possible)}
+}
+
+func (c classes) not(g *grouping) classes { return classes{g.others(c.possible), g.others(c.yes)} }
+
+// bothOf makes both lists of a pair.
+func bothOf(s spansPair) classes {
+	return classes{tidy(slices.Clone(s.yes)), tidy(append(slices.Clone(s.yes), s.maybe...))}
+}
+
+// others is the classes that are not in a list.
+func (g *grouping) others(spans []span) []span {
+	var list []span
+	next := int32(0)
+	for _, s := range spans {
+		if s.first > next {
+			list = append(list, span{next, s.first})
+		}
+		next = s.end
+	}
+	if end := int32(len(g.classes)); next < end {
+		list = append(list, span{next, end})
+	}
+	return list
+}
+
+func (k *calico) familyClasses(g *grouping, family flowset.Addrs, self *end) classes {
+	key := familyKey{family.Equal(flowset.AllIPv4()), inFamily(family, self.addrs, flowset.Addrs{})}
+	if key.self == yes && !family.Covers(self.addrs) {
+		key.self = maybe
+	}
+	c, there := g.calico.families[key]
+	if !there {
+		c = bothOf(g.those(g.all(), func(x *end) match { return inFamily(family, x.addrs, self.addrs) }))
+		g.calico.families[key] = c
+	}
+	return c
+}
+
+func (k *calico) netClasses(g *grouping, set *flowset.Addrs) classes {
+	c, there := g.calico.nets[set]
+	if !there {
+		c = bothOf(g.classesOf(g.blocks[set.String()]))
+		g.calico.nets[set] = c
+	}
+	return c
+}
+
+func (k *calico) exprClasses(g *grouping, x *calicoExpr) classes {
+	c, there := g.calico.exprs[x]
+	if !there {
+		spans := g.all()
+		if x.sure.IsEmpty() && x.some.IsEmpty() {
+			spans = k.candidates(g, x, "")
+		}
+		c = bothOf(g.those(spans, func(p *end) match { return k.selected(x, p, nil, Pos{}) }))
+		g.calico.exprs[x] = c
+	}
+	return c
 }
 
 // egressProgram is what a rule matches: classes by the ports that they have of it, and addresses outside of pods.

@@ -206,7 +206,7 @@ func TestCalico(t *testing.T) {
 
 		// Nodes, and pods on their network.
 		{"a pod on the host network is no pod to selectors", np("a", `{selector: "app == 'db'", ingress: [{action: Allow, source: {selector: "app == 'agent'", namespaceSelector: "all()"}}]}`), "ops/agent > shop/db TCP 5432", Denied, ""},
-		{"it has its node's address", np("a", `{selector: "app == 'db'", ingress: [{action: Allow, source: {nets: [192.0.2.1/32]}}]}`), "ops/agent > shop/db TCP 5432", Allowed, ""},
+		{"it has its node's address", np("a", `{selector: "app == 'db'", ingress: [{action: Allow, source: {nets: [192.0.2.1/32]}}]}`), "ops/agent > shop/db TCP 5432", Allowed, "has the address of its tunnel, where Calico uses IPIP or VXLAN"},
 		{"no policy holds it", gnp("a", `{types: [Egress], egress: [{action: Deny}]}`), "ops/agent > shop/db TCP 5432", Allowed, "policies don't select it"},
 		{"a pod's own node reaches it", np("a", `{types: [Ingress]}`), "ops/agent > shop/web TCP 80", Allowed, "a pod's own node always reaches it"},
 		{"policies hold a pod from its own node", np("a", `{selector: "app == 'web'", types: [Egress]}`), "shop/web > ops/agent TCP 80", Denied, ""},

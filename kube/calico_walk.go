@@ -40,10 +40,18 @@ func (w *walk) calico() outcome {
 		o.depends(Reason{Pos: w.self.pod.Pos, Field: "spec.nodeName", Words: "not known, and defaultEndpointToHostAction: Drop keeps pods from their own node"})
 		out |= mayDeny
 	}
+	if isHost := w.peer.node != nil || w.peer.pod != nil && !w.peer.isPod(); w.d == Ingress && isHost && s.selects(w) {
+		o.note("what a node sends to pods of other nodes has the address of its tunnel, where Calico uses IPIP or VXLAN: decided for the node's own address")
+	}
 	if w.d == Egress && out&mayAllow != 0 && w.e.isOwnNode(w.self.pod, w.peer) != no && k.endpointToHost(w.self.pod.Pod.NodeName) == "" {
 		o.note("to a pod's own node, Calico's defaultEndpointToHostAction has to be Accept or Return as well: the usual installations set it, Felix's own default is Drop")
 	}
 	return out
+}
+
+// selects reports whether a policy is asked about the pod.
+func (s *calicoSpace) selects(w *walk) bool {
+	return slices.ContainsFunc(s.tiers, func(t tierPolicies) bool { return len(w.asked(t.orders[0])) > 0 })
 }
 
 func (w *walk) decide(says Saying, words string, f *FelixConfiguration) {

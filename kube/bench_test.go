@@ -170,3 +170,14 @@ func BenchmarkCalico(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkCalicoDecide is one decision in the cluster of [BenchmarkCalico], once it is read: what is needed for it alone is made.
+func BenchmarkCalicoDecide(b *testing.B) {
+	c, _ := Read(Stream("s", strings.NewReader(bigCluster()+calicoPolicies())))
+	for b.Loop() {
+		e := Compile(c, Assumptions{})
+		if d := e.Decide(Origin{Workload: c.Workloads[0]}, Destination{Workload: c.Workloads[1]}, TCP, 8000); len(d.Chain) == 0 {
+			b.Fatal("no chain")
+		}
+	}
+}

@@ -72,12 +72,18 @@ func (g generator) calico(c *Cluster) {
 		if g.IntN(2) == 0 {
 			h.Profiles = []string{g.pick("projectcalico-default-allow", "other")}
 		}
+		if g.IntN(4) == 0 {
+			h.Errors = []Problem{{Severity: Error, What: "broken for the test"}}
+		}
 		c.HostEndpoints = append(c.HostEndpoints, h)
 	}
 	if g.IntN(4) == 0 {
 		c.FelixConfigurations = append(c.FelixConfigurations, &FelixConfiguration{
 			Meta: Meta{Kind: "FelixConfiguration", Name: g.pick("default", "node.node0")}, EndpointToHost: g.pick("Drop", "Accept"), AllowVXLAN: Tristate(g.IntN(3)),
 		})
+		if g.IntN(4) == 0 {
+			c.FelixConfigurations[0].Errors = []Problem{{Severity: Error, What: "broken for the test"}}
+		}
 	}
 	for i := range 1 + g.IntN(5) {
 		c.CalicoPolicies = append(c.CalicoPolicies, g.calicoPolicy(fmt.Sprint("c", i), space()))

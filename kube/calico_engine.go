@@ -3,9 +3,11 @@ package kube
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/sallyport/sallyport/kube/internal/selector"
 	"github.com/sallyport/sallyport/profile/flowset"
@@ -17,6 +19,9 @@ import (
 type calico struct {
 	e        *Evaluator
 	tiers    []*calicoTier
+	global   []*enforced
+	homes    map[string][]*enforced // by namespace
+	lazy     sync.Mutex             // guards what is made when it is first asked for: spaces, expressions, rules
 	spaces   map[*space]*calicoSpace
 	accounts map[[2]string]*ServiceAccount
 	sets     []*labelled
@@ -24,8 +29,10 @@ type calico struct {
 	services map[string]*calicoEndpoints
 	addrs    []flowset.Addrs // those that rules look at
 	vxlan    uint16          // UDP port of what pods may not send; 0 for none
+	unset    *Reason         // why the settings for all nodes are not known
 	settings map[string]*FelixConfiguration
 	hosts    map[string]*HostEndpoint // by node
+	anyHost  *HostEndpoint            // one whose node is not known
 	forward  *Reason                  // policies may be applied to what nodes forward
 }
 
@@ -60,6 +67,7 @@ type enforced struct {
 	kind    string // as Calico sorts by it
 	base    string // its name, without that of the tier
 	stored  string // its name as versions before 3.32 store it
+	keys    [3]string
 	home    string // the namespace; "" for all
 	subject *calicoExpr
 	applies [2]bool // by direction
@@ -69,6 +77,7 @@ type enforced struct {
 	lost    *Reason // why its place is not known
 	broken  *Reason // why what it says is not known, where its place is
 	may     []Action
+	compile func() // makes the subject and the rules; nil once they are there
 }
 
 const (
@@ -82,7 +91,7 @@ const (
 
 func number(f float64) *float64 { return &f }
 
-// calicoTiers are the tiers that Calico makes itself (v3.32). The last two are of v3.29 to 3.31, for AdminNetworkPolicy and
+// calicoTiers are the tiers that Calico makes itself (v3.32). The last two are of versions before, for AdminNetworkPolicy and
 // BaselineAdminNetworkPolicy.
 var calicoTiers = []calicoTier{
 	{name: "kube-admin", order: number(1000), action: Pass},
@@ -110,6 +119,7 @@ func (e *Evaluator) compileCalico() *calico {
 	}
 	k := &calico{
 		e:        e,
+		homes:    map[string][]*enforced{},
 		spaces:   map[*space]*calicoSpace{},
 		accounts: map[[2]string]*ServiceAccount{},
 		exprs:    map[string]*calicoExpr{},
@@ -134,7 +144,12 @@ func (k *calico) compileSettings() {
 		k.settings[f.Name] = f
 	}
 	f := k.settings["default"]
-	if f == nil || f.Broken() {
+	if f == nil {
+		return
+	}
+	if f.Broken() {
+		at := f.Errors[0]
+		k.unset = &Reason{Pos: at.Pos, Field: f.String(), Words: at.What}
 		return
 	}
 	if f.VXLANPort != 0 {
@@ -200,19 +215,28 @@ func (k *calico) compilePolicies() {
 	for _, p := range k.e.cluster.AdminPolicies {
 		all = append(all, k.admin(p))
 	}
-	var global []*enforced
-	homes := map[string][]*enforced{}
 	for _, p := range all {
+		p.keys = [...]string{p.base + "/" + p.home + "/" + p.kind, p.stored + "/" + p.home + "/" + p.kind, p.stored}
 		if p.home == "" {
-			global = append(global, p)
+			k.global = append(k.global, p)
 		} else {
-			homes[p.home] = append(homes[p.home], p)
+			k.homes[p.home] = append(k.homes[p.home], p)
+			p.keys[2] = p.home + "/" + p.stored
 		}
 	}
-	for _, s := range k.e.spaces {
-		k.spaces[s] = k.arrange(append(slices.Clone(global), homes[s.Name]...))
-	}
 	k.compileHosts()
+}
+
+// space is the policies that may select pods of a namespace.
+func (k *calico) space(s *space) *calicoSpace {
+	k.lazy.Lock()
+	defer k.lazy.Unlock()
+	a := k.spaces[s]
+	if a == nil {
+		a = k.arrange(append(slices.Clone(k.global), k.homes[s.Name]...))
+		k.spaces[s] = a
+	}
+	return a
 }
 
 // once leaves out what was given as an object of both groups: crd.projectcalico.org is where those of projectcalico.org are stored. Where
@@ -268,25 +292,21 @@ func (k *calico) arrange(policies []*enforced) *calicoSpace {
 }
 
 // orders are the orders in which policies of a tier may be asked. Policies of one order are sorted by name (PolKVLess in
-// felix/calc/policy_sorter.go), and what that is has changed: since v3.32 name, namespace and kind; before, the name began
-// with the tier's, in v3.30 with the namespace even. Of policies of one kind and namespace all agree.
+// felix/calc/policy_sorter.go), and what that is has changed: in v3.32 name, namespace and kind; before, the name began with the
+// tier's, and before that with the namespace even. Of policies of one kind and namespace all agree.
 func orders(list []*enforced) [][]*enforced {
-	var found [][]*enforced
-	for _, key := range []func(p *enforced) string{
-		func(p *enforced) string { return p.base + "/" + p.home + "/" + p.kind },
-		func(p *enforced) string { return p.stored + "/" + p.home + "/" + p.kind },
-		func(p *enforced) string {
-			if p.home == "" {
-				return p.stored
-			}
-			return p.home + "/" + p.stored
-		},
-	} {
-		sorted := slices.Clone(list)
-		slices.SortStableFunc(sorted, func(a, b *enforced) int {
-			return cmp.Or(cmp.Compare(a.order, b.order), strings.Compare(key(a), key(b)))
+	sorted := func(key int) []*enforced {
+		list := slices.Clone(list)
+		slices.SortStableFunc(list, func(a, b *enforced) int {
+			return cmp.Or(cmp.Compare(a.order, b.order), strings.Compare(a.keys[key], b.keys[key]))
 		})
-		found = addOrder(found, sorted)
+		return list
+	}
+	found := [][]*enforced{sorted(0)}
+	for i, p := range found[0] {
+		if i > 0 && p.order == found[0][i-1].order && p.kind != found[0][i-1].kind {
+			return addOrder(addOrder(found, sorted(1)), sorted(2))
+		}
 	}
 	return found
 }
@@ -332,14 +352,38 @@ func (k *calico) own(p *CalicoPolicy) *enforced {
 	if x.lost != nil {
 		return x
 	}
-	x.subject = k.expr(p.subject())
-	for _, d := range []Direction{Ingress, Egress} {
-		x.applies[d] = p.Applies(d)
-		for i := range p.Rules(d) {
-			x.rules[d] = append(x.rules[d], k.ownRule(p, &p.Rules(d)[i], i+1))
+	x.compile = func() {
+		x.subject = k.expr(p.subject())
+		for _, d := range []Direction{Ingress, Egress} {
+			x.applies[d] = p.Applies(d)
+			for i := range p.Rules(d) {
+				x.rules[d] = append(x.rules[d], k.ownRule(p, &p.Rules(d)[i], i+1))
+			}
 		}
 	}
 	return x
+}
+
+// ready makes a policy's rules, once.
+func (k *calico) ready(p *enforced) {
+	k.lazy.Lock()
+	defer k.lazy.Unlock()
+	if p.compile != nil {
+		p.compile()
+		p.compile = nil
+	}
+}
+
+// readyAll makes the rules of all policies.
+func (k *calico) readyAll() {
+	for _, p := range k.global {
+		k.ready(p)
+	}
+	for _, home := range slices.Sorted(maps.Keys(k.homes)) {
+		for _, p := range k.homes[home] {
+			k.ready(p)
+		}
+	}
 }
 
 // subject is what the pods of a policy meet (libcalico-go/lib/backend/syncersv1/updateprocessors).

@@ -10,6 +10,9 @@ import (
 func (k *calico) compileHosts() {
 	for _, h := range k.e.cluster.HostEndpoints {
 		k.hosts[h.Node] = h
+		if h.Broken() {
+			k.anyHost = h
+		}
 	}
 	if len(k.hosts) == 0 {
 		return
@@ -34,7 +37,7 @@ func (k *calico) holds(p *pod) *HostEndpoint {
 		return h
 	}
 	if p.Pod.NodeName != "" {
-		return nil
+		return k.anyHost
 	}
 	return k.e.cluster.HostEndpoints[0]
 }
@@ -45,7 +48,10 @@ func (k *calico) holdsAddr(x *end) *HostEndpoint {
 		return nil
 	}
 	if x.node != nil {
-		return k.hosts[x.node.Name]
+		if h := k.hosts[x.node.Name]; h != nil {
+			return h
+		}
+		return k.anyHost
 	}
 	for _, h := range k.e.cluster.HostEndpoints {
 		for _, a := range h.Addresses {
@@ -64,7 +70,7 @@ func (k *calico) held() []netip.Addr {
 	}
 	var list []netip.Addr
 	for a, n := range k.e.nodes {
-		if k.hosts[n.Name] != nil {
+		if k.hosts[n.Name] != nil || k.anyHost != nil {
 			list = append(list, a)
 		}
 	}
@@ -132,6 +138,9 @@ func (k *calico) drops(p *pod, x *end) match {
 	}
 	if k.endpointToHost(node) == "Drop" {
 		return own
+	}
+	if f := k.setting(node); f != nil && f.Broken() {
+		return maybe
 	}
 	return no
 }

@@ -116,13 +116,23 @@ func (k *calico) side(list []*calicoEntity, x *end, other flowset.Addrs, o *obse
 			return yes, ""
 		}
 		if failed = "no peer of it matches"; e.field != "peer" {
-			failed = e.field + "." + field + " does not match"
-			if field == "ipVersion" {
-				failed = "it is for the other IP version"
-			}
+			failed = e.failed(field, x)
 		}
 	}
 	return m, failed
+}
+
+// failed is why an entity does not match an end.
+func (e *calicoEntity) failed(field string, x *end) string {
+	switch {
+	case field == "ipVersion":
+		return "it is for the other IP version"
+	case field != "selector":
+		return e.field + "." + field + " does not match"
+	case e.home != "" && x.isPod() && x.pod.Namespace != e.home:
+		return e.field + "." + e.selects + " does not match: without a namespaceSelector it is about namespace " + e.home + " only"
+	}
+	return e.field + "." + e.selects + " does not match"
 }
 
 // beyond is what a rule matches by names that are not known here: domains of Calico Enterprise, in the rule or in a network set.

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"math"
+	"strings"
 
 	"github.com/sallyport/sallyport/kube/internal/selector"
 	"github.com/sallyport/sallyport/profile/flowset"
@@ -25,6 +26,8 @@ type calicoRule struct {
 type calicoEntity struct {
 	pos           Pos
 	field         string // "source" or "destination"; "peer" of Kubernetes
+	selects       string // the fields that sel is made of, for people
+	home          string // the namespace that sel is about because the policy is of it
 	family        *flowset.Addrs
 	sel, not      *calicoExpr
 	nets, notNets *flowset.Addrs
@@ -140,6 +143,10 @@ func (k *calico) compileEntity(p *CalicoPolicy, e *CalicoEntity, field string, f
 	case p.Namespace != "":
 		spaces = selector.IsLabel(calicoNamespaceLabel, p.Namespace)
 	}
+	x.selects = e.fields()
+	if e.NamespaceSelector.expr == nil && given {
+		x.home = p.Namespace
+	}
 	if given && (spaces != nil || accounts != nil || e.Selector.expr != nil) {
 		x.sel = k.expr(selector.AllOf(spaces, accounts, e.Selector.expr))
 	}
@@ -155,6 +162,25 @@ func (k *calico) compileEntity(p *CalicoPolicy, e *CalicoEntity, field string, f
 		x.service = k.endpoints(namespace, s.Name, field == "destination", s.Pos)
 	}
 	return x
+}
+
+// fields are the names of the fields that select.
+func (e *CalicoEntity) fields() string {
+	var list []string
+	for _, f := range []struct {
+		name  string
+		given bool
+	}{
+		{"selector", e.Selector.expr != nil},
+		{"serviceAccounts", e.ServiceAccounts != nil},
+		{"namespaceSelector", e.NamespaceSelector.expr != nil},
+		{"notSelector", e.NotSelector.expr != nil},
+	} {
+		if f.given {
+			list = append(list, f.name)
+		}
+	}
+	return strings.Join(list, " with ")
 }
 
 // nets is the addresses of prefixes, nil for none.
@@ -181,11 +207,13 @@ func (k *calico) kubernetes(p *NetworkPolicy) *enforced {
 		x.broke(&p.Meta, Allow) // and the tier denies what it does not allow
 		return x
 	}
-	x.subject = k.expr(labelExpr(&p.PodSelector, ""))
-	for _, d := range []Direction{Ingress, Egress} {
-		x.applies[d] = p.Isolates(d)
-		for i := range p.Rules(d) {
-			x.rules[d] = append(x.rules[d], k.kubernetesRule(p, &p.Rules(d)[i], i+1, d))
+	x.compile = func() {
+		x.subject = k.expr(labelExpr(&p.PodSelector, ""))
+		for _, d := range []Direction{Ingress, Egress} {
+			x.applies[d] = p.Isolates(d)
+			for i := range p.Rules(d) {
+				x.rules[d] = append(x.rules[d], k.kubernetesRule(p, &p.Rules(d)[i], i+1, d))
+			}
 		}
 	}
 	return x
@@ -289,7 +317,7 @@ func (p *enforced) broke(m *Meta, may ...Action) {
 	p.broken, p.may = &Reason{Pos: at.Pos, Field: m.String(), Words: at.What}, may
 }
 
-// admin is a policy of the admin tiers. Of v1alpha1 Calico v3.29 to 3.31 enforce what they can, later and earlier ones nothing.
+// admin is a policy of the admin tiers. Those of v1alpha1 were enforced by some versions up to v3.31, and are not by v3.32.
 func (k *calico) admin(p *AdminPolicy) *enforced {
 	x := &enforced{
 		meta: &p.Meta, layer: AdminLayer, tier: "kube-admin", order: float64(p.Priority),
@@ -304,19 +332,21 @@ func (k *calico) admin(p *AdminPolicy) *enforced {
 			x.kind, x.tier, x.stored = "KubernetesBaselineAdminNetworkPolicy", "baselineadminnetworkpolicy", "kbanp.baselineadminnetworkpolicy."+p.Name
 			x.order = math.Inf(1)
 		}
-		x.unsure = &Reason{Pos: p.Pos, Field: p.String(), Words: "depends on the version of Calico: v3.29 to v3.31 enforce it, v3.32 does no more (it has ClusterNetworkPolicy)"}
+		x.unsure = &Reason{Pos: p.Pos, Field: p.String(), Words: "depends on the version of Calico: up to v3.31 it may be enforced, in v3.32 it is no more (that has ClusterNetworkPolicy)"}
 	}
 	x.object = p.String() + " (tier " + x.tier + ")"
 	if p.Broken() {
 		x.broke(&p.Meta, Allow, Deny, Pass)
 		return x
 	}
-	x.subject = k.expr(adminExpr(&p.Subject, true))
-	for _, d := range []Direction{Ingress, Egress} {
-		for i := range p.Rules(d) {
-			x.rules[d] = append(x.rules[d], k.adminRule(&p.Rules(d)[i], i+1, d)...)
+	x.compile = func() {
+		x.subject = k.expr(adminExpr(&p.Subject, true))
+		for _, d := range []Direction{Ingress, Egress} {
+			for i := range p.Rules(d) {
+				x.rules[d] = append(x.rules[d], k.adminRule(&p.Rules(d)[i], i+1, d)...)
+			}
+			x.applies[d] = len(x.rules[d]) > 0
 		}
-		x.applies[d] = len(x.rules[d]) > 0
 	}
 	return x
 }

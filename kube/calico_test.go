@@ -141,21 +141,24 @@ func TestCalico(t *testing.T) {
 		{"ClusterNetworkPolicy before", clusterDeny("Admin", "{namespaces: {}}") + np("a", `{selector: "app == 'db'", ingress: [{action: Allow}]}`), webToDB, Denied, "ClusterNetworkPolicy c (tier kube-admin) rule 1 denies"},
 		{"ClusterNetworkPolicy after", clusterDeny("Baseline", "{namespaces: {}}") + np("a", `{selector: "app == 'db'", ingress: [{action: Allow}]}`), webToDB, Allowed, ""},
 		{"ClusterNetworkPolicy after, and nothing before", clusterDeny("Baseline", "{namespaces: {}}") + kindOf("Tier", "{name: t}", "{order: 1}"), webToDB, Denied, "(tier kube-baseline) rule 1 denies"},
-		{"AdminNetworkPolicy", adminDeny + kindOf("Tier", "{name: t}", "{order: 1}"), webToDB, Undecidable, "depends on the version of Calico: v3.29 to v3.31 enforce it, v3.32 does no more"},
+		{"ClusterNetworkPolicy: namespaces have network sets", networkSet + clusterEgress("{namespaces: {}}"), "shop/web > 198.51.100.7 TCP 443", Denied, "(tier kube-admin) rule 1 denies"},
+		{"ClusterNetworkPolicy: pods are no network sets", networkSet + clusterEgress("{pods: {namespaceSelector: {}, podSelector: {}}}"), "shop/web > 198.51.100.7 TCP 443", Allowed, ""},
+		{"ClusterNetworkPolicy: what Calico does not know fails closed", networkSet + clusterEgress("{nodes: {}}"), "shop/web > 203.0.113.7 TCP 443", Denied, "(tier kube-admin) rule 1 denies"},
+		{"AdminNetworkPolicy", adminDeny + kindOf("Tier", "{name: t}", "{order: 1}"), webToDB, Undecidable, "depends on the version of Calico: up to v3.31 it may be enforced, in v3.32 it is no more"},
 
 		// Who the peers are.
-		{"selector is of the policy's namespace", np("a", `{selector: "app == 'db'", ingress: [{action: Allow, source: {selector: "app == 'probe'"}}]}`), probeToDB, Denied, "source.selector does not match"},
+		{"selector is of the policy's namespace", np("a", `{selector: "app == 'db'", ingress: [{action: Allow, source: {selector: "app == 'probe'"}}]}`), probeToDB, Denied, "source.selector does not match: without a namespaceSelector it is about namespace shop only"},
 		{"namespaceSelector reaches out", np("a", `{selector: "app == 'db'", ingress: [{action: Allow, source: {selector: "app == 'probe'", namespaceSelector: "team == 'b'"}}]}`), probeToDB, Allowed, ""},
 		{"namespaceSelector all()", np("a", `{selector: "app == 'db'", ingress: [{action: Allow, source: {namespaceSelector: "all()"}}]}`), probeToDB, Allowed, ""},
 		{"namespaceSelector global() has no pod", np("a", `{selector: "app == 'db'", ingress: [{action: Allow, source: {namespaceSelector: "global()", selector: "all()"}}]}`), probeToDB, Denied, ""},
 		{"selector of a global policy", gnp("a", `{selector: "app == 'db'", ingress: [{action: Allow, source: {selector: "app == 'probe'"}}]}`), probeToDB, Allowed, ""},
-		{"notSelector of a namespaced policy is of its namespace", np("a", `{selector: "app == 'db'", ingress: [{action: Allow, source: {notSelector: "app == 'x'"}}]}`), probeToDB, Denied, ""},
+		{"notSelector of a namespaced policy is of its namespace", np("a", `{selector: "app == 'db'", ingress: [{action: Allow, source: {notSelector: "app == 'x'"}}]}`), probeToDB, Denied, "source.notSelector does not match: without a namespaceSelector it is about namespace shop only"},
 		{"notSelector of a global policy is of everybody", gnp("a", `{selector: "app == 'db'", ingress: [{action: Allow, source: {notSelector: "app == 'x'"}}]}`), "198.51.100.7 > shop/db TCP 5432", Allowed, ""},
 		{"selector with a negation is of pods", gnp("a", `{selector: "app == 'db'", ingress: [{action: Allow, source: {selector: "app != 'x'"}}]}`), "198.51.100.7 > shop/db TCP 5432", Denied, ""},
 		{"service account names", np("a", `{selector: "app == 'db'", ingress: [{action: Allow, source: {serviceAccounts: {names: [web]}}}]}`), webToDB, Allowed, ""},
 		{"service account names of another namespace", np("a", `{selector: "app == 'db'", ingress: [{action: Allow, source: {serviceAccounts: {names: [robot]}}}]}`), probeToDB, Denied, ""},
 		{"service account selector", np("a", `{selector: "app == 'db'", ingress: [{action: Allow, source: {serviceAccounts: {selector: "role == 'front'"}}}]}`), webToDB, Allowed, ""},
-		{"service account names and selector", np("a", `{selector: "app == 'db'", ingress: [{action: Allow, source: {serviceAccounts: {names: [web], selector: "role == 'back'"}}}]}`), webToDB, Denied, ""},
+		{"service account names and selector", np("a", `{selector: "app == 'db'", ingress: [{action: Allow, source: {serviceAccounts: {names: [web], selector: "role == 'back'"}}}]}`), webToDB, Denied, "source.serviceAccounts does not match"},
 		{"nets see pods", np("a", `{selector: "app == 'db'", ingress: [{action: Allow, source: {nets: [10.0.1.0/24]}}]}`), probeToDB, Allowed, ""},
 		{"notNets", np("a", `{selector: "app == 'db'", ingress: [{action: Allow, source: {notNets: [10.0.1.0/24]}}]}`), probeToDB, Denied, "source.notNets does not match"},
 		{"notNets of one family is nothing of the other", np("a", `{selector: "app == 'web'", types: [Egress], egress: [{action: Allow, destination: {notNets: ["2001:db8::/32"]}}]}`), webToDB, Denied, "it is for the other IP version"},
@@ -254,11 +257,35 @@ const (
 	kubernetesDeny   = "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: k, namespace: shop}\nspec: {podSelector: {matchLabels: {app: db}}}\n"
 	kubernetesAllow  = "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: k, namespace: shop}\nspec: {podSelector: {matchLabels: {app: db}}, ingress: [{from: [{podSelector: {matchExpressions: [{key: app, operator: NotIn, values: [x]}]}}]}]}\n"
 	kubernetesEgress = "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: k, namespace: shop}\nspec: {podSelector: {}, policyTypes: [Egress], egress: [{to: [{podSelector: {}}]}]}\n"
+	networkSet       = "---\napiVersion: projectcalico.org/v3\nkind: NetworkSet\nmetadata: {name: s, namespace: shop}\nspec: {nets: [198.51.100.0/24]}\n"
 	adminDeny        = "---\napiVersion: policy.networking.k8s.io/v1alpha1\nkind: AdminNetworkPolicy\nmetadata: {name: c}\nspec: {priority: 1, subject: {namespaces: {}}, ingress: [{action: Deny, from: [{namespaces: {}}]}]}\n"
 )
 
 func clusterDeny(tier, from string) string {
 	return "---\napiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {name: c}\nspec: {tier: " + tier + ", priority: 1, subject: {namespaces: {}}, ingress: [{action: Deny, from: [" + from + "]}]}\n"
+}
+
+func clusterEgress(to string) string {
+	return "---\napiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {name: c}\nspec: {tier: Admin, priority: 1, subject: {namespaces: {}}, egress: [{action: Deny, to: [" + to + "]}]}\n"
+}
+
+// TestCalicoPrefix asks about a prefix, of which a network set has a part, a host endpoint an address, and a pod another.
+func TestCalicoPrefix(t *testing.T) {
+	policies := kindOf("GlobalNetworkSet", "{name: s, labels: {kind: partner}}", "{nets: [198.51.100.0/25]}") +
+		kindOf("HostEndpoint", "{name: h}", "{node: gate, expectedIPs: [198.51.100.9]}") +
+		gnp("a", `{selector: "app == 'web'", egress: [{action: Allow, destination: {selector: "kind == 'partner'"}}]}`)
+	c, _ := Read(Stream("base.yaml", strings.NewReader(calicoCluster)), Stream("policy.yaml", strings.NewReader(policies)))
+	e := Compile(c, Assumptions{})
+	web, _ := c.Workload("Pod", "shop", "web")
+	got := map[string]Verdict{}
+	d := e.Decide(Origin{Workload: web}, Destination{Prefix: netip.MustParsePrefix("198.51.100.0/24")}, TCP, 443)
+	for _, p := range d.Parts {
+		got[p.To] = p.Verdict
+	}
+	equal(t, "verdict", d.Verdict, Partly)
+	equal(t, "parts", got, map[string]Verdict{
+		"198.51.100.0/25 except 198.51.100.9": Allowed, "198.51.100.128/25": Denied, "198.51.100.9": Undecidable,
+	})
 }
 
 // ask reads "shop/web > 198.51.100.7 TCP 443".

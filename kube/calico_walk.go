@@ -11,25 +11,28 @@ import (
 func (w *walk) calico() outcome {
 	k, o := w.e.calico, w.o
 	var drop match
+	var out outcome
 	if w.d == Egress {
 		if k.vxlan != 0 && w.f.protocol == UDP && w.f.port == k.vxlan {
-			w.decide(Denies, fmt.Sprintf("Calico drops what pods send to VXLAN's port, UDP %d (allowVXLANPacketsFromWorkloads)", k.vxlan), k.setting(""))
-			return mayDeny
+			words := fmt.Sprintf("Calico drops what pods send to VXLAN's port, UDP %d (allowVXLANPacketsFromWorkloads)", k.vxlan)
+			if k.unset == nil {
+				w.decide(Denies, words, k.setting(""))
+				return mayDeny
+			}
+			w.decide(Unclear, words, k.setting(""))
+			o.depends(*k.unset)
+			out |= mayDeny
 		}
 		if drop = k.drops(w.self.pod, w.peer); drop == yes {
 			w.decide(Denies, "the peer is the pod's own node, which defaultEndpointToHostAction: Drop keeps pods from", k.setting(w.self.pod.Pod.NodeName))
 			return mayDeny
 		}
 	}
-	var out outcome
 	if k.forward != nil {
 		o.depends(*k.forward)
 		out |= mayDeny
 	}
-	s := k.spaces[w.self.pod.space]
-	if s == nil {
-		s = &calicoSpace{}
-	}
+	s := k.space(w.self.pod.space)
 	for _, p := range s.lost {
 		o.consider(Considered{Pos: p.meta.Pos, Direction: w.d, Layer: p.layer, Object: p.object, Says: Unclear, Words: "its place or its rules are not known, and it may decide anything"})
 		o.depends(*p.lost)
@@ -37,7 +40,12 @@ func (w *walk) calico() outcome {
 	}
 	out |= w.calicoTiers(s)
 	if drop == maybe && out&mayAllow != 0 {
-		o.depends(Reason{Pos: w.self.pod.Pos, Field: "spec.nodeName", Words: "not known, and defaultEndpointToHostAction: Drop keeps pods from their own node"})
+		why := Reason{Pos: w.self.pod.Pos, Field: "spec.nodeName", Words: "not known, and defaultEndpointToHostAction: Drop keeps pods from their own node"}
+		if f := k.setting(w.self.pod.Pod.NodeName); f != nil && f.Broken() {
+			at := f.Errors[0]
+			why = Reason{Pos: at.Pos, Field: f.String(), Words: at.What}
+		}
+		o.depends(why)
 		out |= mayDeny
 	}
 	if isHost := w.peer.node != nil || w.peer.pod != nil && !w.peer.isPod(); w.d == Ingress && isHost && s.selects(w) {
@@ -55,7 +63,7 @@ func (s *calicoSpace) selects(w *walk) bool {
 }
 
 func (w *walk) decide(says Saying, words string, f *FelixConfiguration) {
-	c := Considered{Direction: w.d, Layer: CalicoLayer, Says: says, Words: words, Decides: true}
+	c := Considered{Direction: w.d, Layer: CalicoLayer, Says: says, Words: words, Decides: says != Unclear}
 	if f != nil {
 		c.Pos, c.Object = f.Pos, f.String()
 	}
@@ -116,6 +124,7 @@ func firstChange(x, y []*enforced) (a, b *enforced) {
 
 // selects reports whether a policy is asked about a pod in a direction.
 func (k *calico) selects(p *enforced, q *pod, d Direction, o *observer) match {
+	k.ready(p)
 	switch {
 	case p.broken != nil:
 		o.depends(*p.broken)

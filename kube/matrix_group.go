@@ -65,6 +65,7 @@ func (e *Evaluator) group() *grouping {
 		progs:  map[int32]*compiled{},
 	}
 	if e.calico != nil {
+		e.calico.readyAll()
 		g.calico = newCalicoGroups()
 	}
 	signs := g.signs()

@@ -78,12 +78,14 @@ const (
 	EgressFirewallLayer
 	EgressNetworkPolicyLayer
 	MeshLayer // Istio
+
+	CalicoLayer // policies of Calico, in the place of the tiers
 )
 
 func (l Layer) String() string {
 	return [...]string{
 		"routing", "admin tier", "NetworkPolicy", "baseline tier", "default",
-		EgressFirewallLayer: "EgressFirewall", EgressNetworkPolicyLayer: "EgressNetworkPolicy", MeshLayer: "Istio",
+		EgressFirewallLayer: "EgressFirewall", EgressNetworkPolicyLayer: "EgressNetworkPolicy", MeshLayer: "Istio", CalicoLayer: "Calico",
 	}[l]
 }
 

@@ -27,6 +27,7 @@ type Evaluator struct {
 	admin    []*AdminPolicy // by priority
 	baseline []*AdminPolicy
 	blocks   map[*IPBlock]flowset.Addrs
+	calico   *calico // nil where the cluster has nothing of Calico
 
 	layers []layer // beside the tiers
 
@@ -101,6 +102,7 @@ func Compile(c *Cluster, assume Assumptions) *Evaluator {
 	e.anywhere = e.podAddrs()
 	e.addPods()
 	e.addServices()
+	e.calico = e.compileCalico()
 	e.compileLayers()
 	e.groups = sync.OnceValue(e.group)
 	return e

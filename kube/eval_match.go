@@ -72,8 +72,8 @@ func (b *before) selected(e *Evaluator, home string, namespaces, pods *LabelSele
 type observer struct {
 	chain   []Considered
 	reasons []Reason
-	blocks  bool // a pod was compared with an address block that holds its address
 	notes   []string
+	blocks  bool // a pod was compared with an address block that holds its address
 }
 
 // note adds what there is to know beside the verdict.
@@ -166,6 +166,12 @@ func (e *Evaluator) in(set flowset.Addrs, x *end, seen *before, o *observer, at 
 	case !set.Overlaps(x.addrs):
 		return no
 	}
+	e.partlyIn(x, o, at)
+	return maybe
+}
+
+// partlyIn tells why it is not known whether an end's address is in a set.
+func (e *Evaluator) partlyIn(x *end, o *observer, at Pos) {
 	switch {
 	case x.pod != nil && !x.pod.known:
 		o.depends(Reason{Pos: at, Field: "address of the pods of " + x.pod.String(), Words: "not known, and the block has some of those that they may get"})
@@ -176,7 +182,6 @@ func (e *Evaluator) in(set flowset.Addrs, x *end, seen *before, o *observer, at 
 	default:
 		o.depends(Reason{Pos: at, Words: "only some of the addresses are in the block"})
 	}
-	return maybe
 }
 
 // matchesPeer reports whether a peer of a NetworkPolicy in a namespace is an end.

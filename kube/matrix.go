@@ -109,15 +109,16 @@ func (e *Evaluator) emit(g *grouping, pods []*pod, blocks []chan *block, rows []
 // fromNode opens what a pod on the host network reaches of the pods of its own node.
 func (e *Evaluator) fromNode(g *grouping, p *pod, pods []*pod, reach []*Reach) {
 	x := podEnd(p)
+	open := e.calico.fromHost(p)
 	for i, q := range pods {
-		if q.Pod.HostNetwork {
+		if q.Pod.HostNetwork || q.Broken() {
 			continue
 		}
 		switch e.isOwnNode(q, &x) {
 		case yes:
-			reach[i] = &everyPort // a pod on the host network is not held by egress rules
+			reach[i] = open // a pod on the host network is not held by egress rules
 			if len(e.layers) > 0 {
-				r := g.beside(p, q, false)
+				r := open.Intersect(g.beside(p, q, false))
 				reach[i] = &r
 			}
 		case maybe:
@@ -137,9 +138,18 @@ func (e *Evaluator) toNode(g *grouping, p *pod, pods []*pod, reach []*Reach) {
 		}
 		x := podEnd(q)
 		if e.isOwnNode(p, &x) != no {
-			reach[i] = &Reach{reach[i].Certain, g.beside(p, q, false).Possible}
+			r := e.toOwnNode(p, q, reach[i])
+			reach[i] = &Reach{r.Certain, r.Possible.Intersect(g.beside(p, q, false).Possible)}
 		}
 	}
+}
+
+// toOwnNode is what a pod reaches of a pod on the network of what is, or may be, its own node.
+func (e *Evaluator) toOwnNode(p, q *pod, r *Reach) *Reach {
+	if e.calico != nil {
+		return e.calico.toHost(p, q, r)
+	}
+	return &Reach{r.Certain, ported}
 }
 
 // compiled is the programs of a class, with their effects. Pods on the host network have none, and pods with an error may
@@ -168,6 +178,9 @@ func (g *grouping) compiled(n int32) *compiled {
 		if !p.broken && !c.Pod.HostNetwork {
 			p.egress, p.ingress = g.program(c, Egress), g.program(c, Ingress)
 			p.egressBesides, p.ingressBesides = g.besides(c, Egress), g.besides(c, Ingress)
+		} else if g.e.calico.holds(c.pod) != nil {
+			p.egress = []instr{g.everything(Deny, true)}
+			p.ingress = p.egress
 		}
 		g.progs[n] = p
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/sallyport/sallyport/profile/flowset"
 )
@@ -33,8 +34,9 @@ func (e *Evaluator) Egress(from *Workload) EgressSet {
 		reach := everyPort
 		if p != q || !p.IsPod() {
 			reach = g.one(prog.egress, g.of[q.index], false)
-			if x := podEnd(q); q.Pod.HostNetwork && e.isOwnNode(p, &x) != no {
-				reach.Possible = ported
+			x := podEnd(q)
+			if q.Pod.HostNetwork && !p.Pod.HostNetwork && e.isOwnNode(p, &x) != no {
+				reach = *e.toOwnNode(p, q, &reach)
 			}
 			reach = reach.Intersect(g.besideEgress(p, q, false))
 		}
@@ -61,7 +63,11 @@ func (e *Evaluator) through(p *pod, see func(cut)) EgressSet {
 	g := e.groups()
 	c := g.compiled(g.of[p.index])
 	set := throughProgram(c.egress, see)
-	if !p.Pod.HostNetwork {
+	switch {
+	case p.Pod.HostNetwork:
+	case e.calico != nil:
+		set = e.calico.toHostAddrs(p, set)
+	default:
 		set.Possible = set.Possible.Union(flowset.Of(e.ownNode(p), ported))
 	}
 	for i := range c.egressBesides {
@@ -71,7 +77,7 @@ func (e *Evaluator) through(p *pod, see func(cut)) EgressSet {
 	return set
 }
 
-// throughProgram is what a program lets through with the addresses that are no pod\'s.
+// throughProgram is what a program lets through with the addresses that are no pod's.
 func throughProgram(prog []instr, see func(cut)) EgressSet {
 	s := setState{live: flowset.Of(flowset.AllAddrs(), ported)}
 	for i := range prog {
@@ -109,8 +115,10 @@ func (e *Evaluator) Ingress(to *Workload) IngressSet {
 		reach := g.one(prog, g.of[q.index], false)
 		x := podEnd(q)
 		switch m := e.isOwnNode(p, &x); {
-		case p == q && p.IsPod() || m == yes && !p.Pod.HostNetwork:
+		case p == q && p.IsPod():
 			reach = everyPort
+		case m == yes && !p.Pod.HostNetwork:
+			reach = *e.calico.fromHost(q)
 		case m == maybe && !p.Pod.HostNetwork:
 			reach.Possible = ported
 		}
@@ -189,10 +197,15 @@ func (q *question) prefix(prefix netip.Prefix) Decision {
 			known[a] = v.service.String()
 		}
 	}
+	for _, a := range q.e.calico.held() {
+		if _, there := known[a]; !there && prefix.Contains(a) {
+			known[a] = ""
+		}
+	}
 	for _, a := range slices.SortedFunc(maps.Keys(known), netip.Addr.Compare) {
 		one := flowset.AddrOf(a)
 		rest = rest.Subtract(one)
-		part := DecisionPart{To: known[a] + " at " + a.String(), Addrs: one.Prefixes(), Decision: q.addr(a)}
+		part := DecisionPart{To: strings.TrimPrefix(known[a]+" at "+a.String(), " at "), Addrs: one.Prefixes(), Decision: q.addr(a)}
 		if p := q.e.byAddr[a]; p != nil {
 			part.Workload = p.Workload
 		}

@@ -75,6 +75,9 @@ type ruleKey struct {
 
 // program is the instructions for the pods of a class, in a direction.
 func (g *grouping) program(c *class, d Direction) []instr {
+	if g.e.calico != nil {
+		return g.e.calico.program(g, c, d)
+	}
 	var prog []instr
 	prog = g.tier(prog, g.e.admin, c, d)
 	prog = append(prog, instr{op: opTier})

@@ -212,6 +212,7 @@ func (m *mesh) ingressProgram(g *grouping, q *pod, x *meshPod) (prog, direct []i
 			d := all
 			d.action, d.ports, d.unsure = Deny, ports.ports, ports.strict == maybe
 			d.peers = g.those(g.all(), func(src *end) match { return m.sendsPlain(src.pod, i == 1) })
+			d.addrs, d.some = flowset.Addrs{}, d.addrs // what is outside may make mutual TLS
 			*to = append(*to, of(origin{Pos: by.ModePos, object: &by.Meta, words: "it takes mutual TLS only"}, []instr{d})...)
 		}
 	}

@@ -162,6 +162,12 @@ func (p *part) add(o *part) {
 	c.Networks = append(c.Networks, d.Networks...)
 	c.SCCs = append(c.SCCs, d.SCCs...)
 	c.Mesh.add(&d.Mesh)
+	c.CalicoPolicies = append(c.CalicoPolicies, d.CalicoPolicies...)
+	c.CalicoTiers = append(c.CalicoTiers, d.CalicoTiers...)
+	c.NetworkSets = append(c.NetworkSets, d.NetworkSets...)
+	c.HostEndpoints = append(c.HostEndpoints, d.HostEndpoints...)
+	c.FelixConfigurations = append(c.FelixConfigurations, d.FelixConfigurations...)
+	c.ServiceAccounts = append(c.ServiceAccounts, d.ServiceAccounts...)
 	c.Others = append(c.Others, d.Others...)
 	c.Unread = append(c.Unread, d.Unread...)
 }
@@ -265,6 +271,12 @@ func (c *Cluster) drop(which map[*Meta]bool) {
 	c.Networks = slices.DeleteFunc(c.Networks, func(o *ClusterNetwork) bool { return which[&o.Meta] })
 	c.SCCs = slices.DeleteFunc(c.SCCs, func(o *SecurityContextConstraints) bool { return which[&o.Meta] })
 	c.Mesh.drop(which)
+	c.CalicoPolicies = slices.DeleteFunc(c.CalicoPolicies, func(o *CalicoPolicy) bool { return which[&o.Meta] })
+	c.CalicoTiers = slices.DeleteFunc(c.CalicoTiers, func(o *CalicoTier) bool { return which[&o.Meta] })
+	c.NetworkSets = slices.DeleteFunc(c.NetworkSets, func(o *NetworkSet) bool { return which[&o.Meta] })
+	c.HostEndpoints = slices.DeleteFunc(c.HostEndpoints, func(o *HostEndpoint) bool { return which[&o.Meta] })
+	c.FelixConfigurations = slices.DeleteFunc(c.FelixConfigurations, func(o *FelixConfiguration) bool { return which[&o.Meta] })
+	c.ServiceAccounts = slices.DeleteFunc(c.ServiceAccounts, func(o *ServiceAccount) bool { return which[&o.Meta] })
 	c.Others = slices.DeleteFunc(c.Others, func(o *Meta) bool { return which[o] })
 }
 

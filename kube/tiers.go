@@ -23,6 +23,9 @@ func (e *Evaluator) direction(f *flow, d Direction, o *observer) outcome {
 
 // unpoliced is the outcome where no policy is asked: 0 where policies are.
 func (e *Evaluator) unpoliced(self, peer *end, d Direction, o *observer) outcome {
+	if out := e.calico.host(self, peer, d, o); out != 0 {
+		return out
+	}
 	say := func(words string) outcome {
 		o.consider(Considered{Direction: d, Layer: Routing, Says: NotApplicable, Words: words, Decides: true})
 		return mayAllow
@@ -74,6 +77,9 @@ type walk struct {
 }
 
 func (w *walk) run() outcome {
+	if w.e.calico != nil {
+		return w.calico()
+	}
 	out := w.tier(w.e.admin, AdminLayer)
 	if out&(mayPass|mayFall) == 0 {
 		return out
@@ -100,6 +106,7 @@ func (w *walk) ownNode(out outcome) outcome {
 	}
 	switch m := w.e.isOwnNode(w.self.pod, w.peer); {
 	case m == no:
+	case w.d == Egress && w.e.calico != nil: // policies apply to it
 	case w.d == Egress:
 		w.o.depends(Reason{Pos: w.self.pod.Pos, Words: ownNodeWords})
 		out |= mayAllow

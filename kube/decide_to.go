@@ -12,8 +12,8 @@ import (
 // addr decides for an address: that of a service, a pod, a node, or something outside.
 func (q *question) addr(a netip.Addr) Decision {
 	a = a.Unmap().WithZone("")
-	if v, there := q.e.vips[a]; there {
-		return q.serviceAt(v.service, a)
+	if services := q.e.vips[a]; len(services) > 0 {
+		return q.servicesAt(services, a)
 	}
 	to := q.e.endAt(a)
 	if to.pod != nil {
@@ -33,6 +33,23 @@ func (q *question) addr(a netip.Addr) Decision {
 		}
 	}
 	return q.families(to)
+}
+
+// servicesAt decides for an address of services: the one that has the port.
+func (q *question) servicesAt(services []*Service, a netip.Addr) Decision {
+	var with []*Service
+	for _, s := range services {
+		if s.Broken() || s.port(q.port, q.protocol) != nil {
+			with = append(with, s)
+		}
+	}
+	switch len(with) {
+	case 0:
+		return q.serviceAt(services[0], a)
+	case 1:
+		return q.serviceAt(with[0], a)
+	}
+	return undecided(Reason{Pos: with[1].Pos, Field: a.String(), Words: fmt.Sprintf("is an address of %s and of %s, on this port", with[0], with[1])})
 }
 
 // nodePort is the service whose node port the question's is.
@@ -104,12 +121,7 @@ func (q *question) serviceAt(s *Service, at netip.Addr) Decision {
 		at := s.Errors[0]
 		return undecided(Reason{Pos: at.Pos, Field: s.String(), Words: at.What})
 	}
-	var port *ServicePort
-	for i := range s.Ports {
-		if s.Ports[i].Port == q.port && s.Ports[i].Protocol == q.protocol {
-			port = &s.Ports[i]
-		}
-	}
+	port := s.port(q.port, q.protocol)
 	if port == nil && !s.Headless {
 		return Decision{
 			Verdict: Denied,
@@ -140,6 +152,16 @@ func (q *question) noEndpointHint(s *Service) string {
 		return ": it has no selector, and no EndpointSlice was given"
 	}
 	return ""
+}
+
+// port is the service's port with a number, nil where it has none.
+func (s *Service) port(number uint16, protocol Protocol) *ServicePort {
+	for i := range s.Ports {
+		if s.Ports[i].Port == number && s.Ports[i].Protocol == protocol {
+			return &s.Ports[i]
+		}
+	}
+	return nil
 }
 
 func (s *Service) portList() string {

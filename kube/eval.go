@@ -21,8 +21,9 @@ type Evaluator struct {
 	byAddr   map[netip.Addr]*pod // pods with an address of their own
 	nodes    map[netip.Addr]*Node
 	named    map[string]*Node
-	vips     map[netip.Addr]vip
-	anywhere flowset.Addrs // what a pod's address may be, where it is not known
+	vips     map[netip.Addr][]*Service // several may share an external address, with different ports
+	twins    map[netip.Addr]*pod       // of addresses that several pods say they have: another one
+	anywhere flowset.Addrs             // what a pod's address may be, where it is not known
 
 	admin    []*AdminPolicy // by priority
 	baseline []*AdminPolicy
@@ -55,12 +56,6 @@ type pod struct {
 	own   []netip.Addr
 }
 
-// vip is a service that an address leads to.
-type vip struct {
-	service  *Service
-	external bool // by an external address, or a load balancer's
-}
-
 // Compile prepares a cluster for questions. What is needed for one decision is done here; what only [Evaluator.Matrix] and the
 // like need is done when they are first called.
 func Compile(c *Cluster, assume Assumptions) *Evaluator {
@@ -72,7 +67,8 @@ func Compile(c *Cluster, assume Assumptions) *Evaluator {
 		byAddr:   map[netip.Addr]*pod{},
 		nodes:    map[netip.Addr]*Node{},
 		named:    make(map[string]*Node, len(c.Nodes)),
-		vips:     map[netip.Addr]vip{},
+		vips:     map[netip.Addr][]*Service{},
+		twins:    map[netip.Addr]*pod{},
 		blocks:   map[*IPBlock]flowset.Addrs{},
 	}
 	for _, n := range c.Namespaces {
@@ -213,6 +209,10 @@ func (e *Evaluator) addPods() {
 		e.byObject[w] = p
 		if !w.Pod.HostNetwork && !w.Ended() {
 			for _, a := range own {
+				if other := e.byAddr[a.Unmap()]; other != nil && other != p {
+					e.twins[a.Unmap()] = p
+					continue
+				}
 				e.byAddr[a.Unmap()] = p
 			}
 		}
@@ -239,13 +239,11 @@ func (e *Evaluator) hostAddrs(w *Workload) []netip.Addr {
 
 func (e *Evaluator) addServices() {
 	for _, s := range e.cluster.Services {
-		for _, a := range s.ClusterIPs {
-			e.vips[a.Unmap()] = vip{s, false}
-		}
-		for _, list := range [][]netip.Addr{s.ExternalIPs, s.LoadBalancerIPs} {
+		for _, list := range [][]netip.Addr{s.ClusterIPs, s.ExternalIPs, s.LoadBalancerIPs} {
 			for _, a := range list {
-				if _, there := e.vips[a.Unmap()]; !there {
-					e.vips[a.Unmap()] = vip{s, true}
+				a = a.Unmap()
+				if n := len(e.vips[a]); n == 0 || e.vips[a][n-1] != s {
+					e.vips[a] = append(e.vips[a], s)
 				}
 			}
 		}

@@ -126,7 +126,13 @@ func (g generator) cluster() *Cluster {
 		if g.IntN(8) == 0 {
 			w.Pod.HostNetwork, w.PodIPs = true, nil
 		}
+		if g.IntN(30) == 0 {
+			w.Errors = []Problem{{Severity: Error, What: "broken for the test"}}
+		}
 		c.Workloads = append(c.Workloads, w)
+	}
+	if g.IntN(40) == 0 {
+		c.Unread = []Problem{{Severity: Error, What: "unread for the test"}}
 	}
 	for i := range g.IntN(5) {
 		p := &NetworkPolicy{Meta: Meta{Kind: "NetworkPolicy", Namespace: c.Namespaces[g.IntN(len(c.Namespaces))].Name, Name: fmt.Sprint("p", i)}, PodSelector: g.selector("app", "x", "y")}

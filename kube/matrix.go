@@ -89,14 +89,11 @@ func (e *Evaluator) emit(g *grouping, pods []*pod, blocks []chan *block, rows []
 				}
 				p := pods[i]
 				kept := row.Reach[i]
-				if p.IsPod() {
+				row.From = p.Workload
+				e.withoutPolicies(g, p, pods, row.Reach)
+				if p.IsPod() && !e.unsure(p) {
 					row.Reach[i] = &everyPort
 				}
-				row.From = p.Workload
-				if p.Pod.HostNetwork {
-					e.fromNode(p, pods, row.Reach)
-				}
-				e.toNode(g, p, pods, row.Reach)
 				if !yield(row) {
 					return
 				}
@@ -106,11 +103,25 @@ func (e *Evaluator) emit(g *grouping, pods []*pod, blocks []chan *block, rows []
 	}
 }
 
+// unsure reports whether nothing is certain of a pod: it has an error, or an object could not be read.
+func (e *Evaluator) unsure(p *pod) bool { return p.Broken() || len(e.cluster.Unread) > 0 }
+
+// withoutPolicies opens and widens what a pod reaches without policies being asked: between pods and their nodes.
+func (e *Evaluator) withoutPolicies(g *grouping, p *pod, pods []*pod, reach []*Reach) {
+	if e.unsure(p) {
+		return
+	}
+	if p.Pod.HostNetwork {
+		e.fromNode(p, pods, reach)
+	}
+	e.toNode(g, p, pods, reach)
+}
+
 // fromNode opens what a pod on the host network reaches of the pods of its own node.
 func (e *Evaluator) fromNode(p *pod, pods []*pod, reach []*Reach) {
 	x := podEnd(p)
 	for i, q := range pods {
-		if q.Pod.HostNetwork {
+		if q.Pod.HostNetwork || q.Broken() {
 			continue
 		}
 		switch e.isOwnNode(q, &x) {
@@ -184,35 +195,25 @@ func (g *grouping) block(m *machine, progs []compiled, first int) *block {
 		for j, s := range row {
 			row[j] = m.end(s)
 		}
-		if progs[first+i].broken {
-			m.blur(row)
-		}
 		b.rows[i] = row
 	}
-	column := make([]int32, size)
+	column, unknown := make([]int32, size), m.reach(unknownReach)
 	for j := range progs {
 		clear(column)
 		m.run(progs[j].ingress, column, int32(first))
 		for i, s := range column {
 			column[i] = m.end(s)
 		}
-		if progs[j].broken {
-			m.blur(column)
-		}
 		for i, in := range column {
+			if progs[j].broken || progs[first+i].broken { // nothing is certain, whatever the other end's policies say
+				b.rows[i][j] = unknown
+				continue
+			}
 			b.rows[i][j] = m.both(b.rows[i][j], in)
 		}
 	}
 	b.reaches = m.reaches[:len(m.reaches):len(m.reaches)]
 	return b
-}
-
-// blur makes a row of what may be, and is not certain.
-func (m *machine) blur(row []int32) {
-	n := m.reach(Reach{Possible: ported})
-	for i := range row {
-		row[i] = n
-	}
 }
 
 // run runs a program for the classes from offset on, as many as the row has.
@@ -251,8 +252,8 @@ func (m *machine) run(prog []instr, row []int32, offset int32) {
 // Allowed is by which ports one workload may reach another: egress of the one and ingress of the other together.
 func (e *Evaluator) Allowed(from, to *Workload) Reach {
 	p, q := e.byObject[from], e.byObject[to]
-	if p == nil || q == nil || len(e.cluster.Unread) > 0 {
-		return Reach{Possible: ported}
+	if p == nil || q == nil || e.unsure(p) || e.unsure(q) {
+		return unknownReach
 	}
 	if p == q && p.IsPod() {
 		return everyPort
@@ -261,19 +262,13 @@ func (e *Evaluator) Allowed(from, to *Workload) Reach {
 	a, b := g.of[p.index], g.of[q.index]
 	pa, pb := g.compiled(a), g.compiled(b)
 	reach := []*Reach{new(Reach)}
-	*reach[0] = g.one(pa.egress, b, pa.broken).Intersect(g.one(pb.ingress, a, pb.broken))
-	if p.Pod.HostNetwork {
-		e.fromNode(p, []*pod{q}, reach)
-	}
-	e.toNode(g, p, []*pod{q}, reach)
+	*reach[0] = g.one(pa.egress, b).Intersect(g.one(pb.ingress, a))
+	e.withoutPolicies(g, p, []*pod{q}, reach)
 	return *reach[0]
 }
 
 // one runs a program for one peer.
-func (g *grouping) one(prog []instr, peer int32, broken bool) Reach {
-	if broken {
-		return Reach{Possible: ported}
-	}
+func (g *grouping) one(prog []instr, peer int32) Reach {
 	s := start
 	for i := range prog {
 		in := &prog[i]

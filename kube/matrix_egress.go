@@ -31,9 +31,11 @@ func (e *Evaluator) Egress(from *Workload) EgressSet {
 	for i, w := range e.Workloads() {
 		q := e.byObject[w]
 		reach := everyPort
-		if p != q || !p.IsPod() {
-			reach = g.one(prog.egress, g.of[q.index], false)
-			if x := podEnd(q); q.Pod.HostNetwork && e.isOwnNode(p, &x) != no {
+		switch x := podEnd(q); {
+		case q.Broken():
+			reach = unknownReach
+		case p != q || !p.IsPod():
+			if reach = g.one(prog.egress, g.of[q.index]); q.Pod.HostNetwork && e.isOwnNode(p, &x) != no {
 				reach.Possible = ported
 			}
 		}
@@ -91,9 +93,11 @@ func (e *Evaluator) Ingress(to *Workload) IngressSet {
 	possible.AddSet(set.Possible)
 	for i, w := range e.Workloads() {
 		q := e.byObject[w]
-		reach := g.one(prog, g.of[q.index], false)
+		reach := g.one(prog, g.of[q.index])
 		x := podEnd(q)
 		switch m := e.isOwnNode(p, &x); {
+		case q.Broken():
+			reach = unknownReach
 		case p == q && p.IsPod() || m == yes && !p.Pod.HostNetwork:
 			reach = everyPort
 		case m == maybe && !p.Pod.HostNetwork:
@@ -168,9 +172,9 @@ func (q *question) prefix(prefix netip.Prefix) Decision {
 			known[a] = p.String()
 		}
 	}
-	for a, v := range q.e.vips {
+	for a, services := range q.e.vips {
 		if prefix.Contains(a) {
-			known[a] = v.service.String()
+			known[a] = services[0].String()
 		}
 	}
 	for _, a := range slices.SortedFunc(maps.Keys(known), netip.Addr.Compare) {

@@ -74,6 +74,18 @@ func TestAgree(t *testing.T) {
 				}
 			}
 		}
+		groups := e.Groups()
+		for row := range e.GroupMatrix() {
+			for i, to := range groups {
+				a, b := row.From[len(row.From)-1], to[0]
+				if a.Pod.HostNetwork || b.Pod.HostNetwork || a == b {
+					continue // itself, and its node
+				}
+				if want := e.Allowed(a, b); *row.Reach[i] != want {
+					t.Fatalf("seed %d: %v to %v: the groups' matrix says %v, Allowed %v", seed, a, b, *row.Reach[i], want)
+				}
+			}
+		}
 		if rows != len(work) {
 			t.Fatalf("seed %d: %d rows for %d workloads", seed, rows, len(work))
 		}

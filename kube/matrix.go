@@ -23,14 +23,59 @@ const blockSize = 256
 // Matrix is who may reach whom, a row for each of [Evaluator.Workloads]. Several goroutines work at it, and end before it does.
 func (e *Evaluator) Matrix() iter.Seq[Row] {
 	return func(yield func(Row) bool) {
+		g := e.groups()
 		work := e.Workloads()
 		pods := make([]*pod, len(work))
+		to := make([]int32, len(work))             // classes of the workloads
+		members := make([][]int32, len(g.classes)) // by class: numbers of workloads
 		for i, w := range work {
-			pods[i] = e.byObject[w]
+			p := e.byObject[w]
+			c := g.of[p.index]
+			pods[i], to[i] = p, c
+			members[c] = append(members[c], int32(i))
 		}
-		g := e.groups()
-		progs := g.compileAll()
+		row := Row{Reach: make([]*Reach, len(work))}
+		for c, r := range g.rows() {
+			fill := func() {
+				for i, class := range to {
+					row.Reach[i] = r.to(class)
+				}
+			}
+			if len(members[c]) > 0 {
+				fill()
+			}
+			for n, i := range members[c] {
+				if n > 0 && g.hosts { // pods of a class may be on different nodes
+					fill()
+				}
+				p := pods[i]
+				kept := row.Reach[i]
+				row.From = p.Workload
+				e.withoutPolicies(g, p, pods, row.Reach)
+				if p.IsPod() && !e.unsure(p) {
+					row.Reach[i] = &everyPort
+				}
+				if !yield(row) {
+					return
+				}
+				row.Reach[i] = kept
+			}
+		}
+	}
+}
 
+// classRow is what a class may reach.
+type classRow struct {
+	*block
+	reaches []int32 // by class: the number of the Reach
+}
+
+func (r classRow) to(class int32) *Reach { return &r.block.reaches[r.reaches[class]] }
+
+// rows works out the rows of all classes, in their order.
+func (g *grouping) rows() iter.Seq2[int32, classRow] {
+	return func(yield func(int32, classRow) bool) {
+		progs := g.compileAll()
 		// Workers take blocks of classes in turns, and each hands over its blocks by a channel of its own: so blocks come in order.
 		workers := max(1, min(runtime.GOMAXPROCS(0), len(progs)/blockSize+1))
 		blocks := make([]chan *block, workers)
@@ -51,53 +96,12 @@ func (e *Evaluator) Matrix() iter.Seq[Row] {
 				}
 			})
 		}
-		rows := make([][]int32, len(pods)) // by class: the rows of workloads
-		for i, p := range pods {
-			c := g.of[p.index]
-			for int(c) >= len(rows) {
-				rows = append(rows, nil)
-			}
-			rows[c] = append(rows[c], int32(i))
-		}
-		e.emit(g, pods, blocks, rows, len(progs), yield)
-	}
-}
-
-// emit puts the rows of classes out as rows of workloads, class by class.
-func (e *Evaluator) emit(g *grouping, pods []*pod, blocks []chan *block, rows [][]int32, classes int, yield func(Row) bool) {
-	to := make([]int32, len(pods))
-	for i, p := range pods {
-		to[i] = g.of[p.index]
-	}
-	row := Row{Reach: make([]*Reach, len(pods))}
-	for first, n := 0, 0; first < classes; first, n = first+blockSize, n+1 {
-		b := <-blocks[n%len(blocks)]
-		for c := first; c < min(first+blockSize, classes); c++ {
-			if c >= len(rows) || len(rows[c]) == 0 {
-				continue
-			}
-			reaches := b.rows[c-first]
-			fill := func() {
-				for i, class := range to {
-					row.Reach[i] = &b.reaches[reaches[class]]
-				}
-			}
-			fill()
-			for n, i := range rows[c] {
-				if n > 0 && g.hosts { // pods of a class may be on different nodes
-					fill()
-				}
-				p := pods[i]
-				kept := row.Reach[i]
-				row.From = p.Workload
-				e.withoutPolicies(g, p, pods, row.Reach)
-				if p.IsPod() && !e.unsure(p) {
-					row.Reach[i] = &everyPort
-				}
-				if !yield(row) {
+		for first, n := 0, 0; first < len(progs); first, n = first+blockSize, n+1 {
+			b := <-blocks[n%len(blocks)]
+			for c := first; c < min(first+blockSize, len(progs)); c++ {
+				if !yield(int32(c), classRow{b, b.rows[c-first]}) {
 					return
 				}
-				row.Reach[i] = kept
 			}
 		}
 	}

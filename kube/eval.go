@@ -53,7 +53,32 @@ type pod struct {
 	space *space
 	addrs flowset.Addrs // what its address may be
 	known bool          // its addresses are known
-	own   []netip.Addr
+	// Family is the families of addresses that it has, or may have.
+	family family
+	own    []netip.Addr
+}
+
+// family is a set of address families.
+type family uint8
+
+const (
+	ipv4 family = 1 << iota
+	ipv6
+)
+
+func familyOf(a flowset.Addrs) (f family) {
+	if a.Overlaps(flowset.AllIPv4()) {
+		f |= ipv4
+	}
+	if a.Overlaps(flowset.AllIPv6()) {
+		f |= ipv6
+	}
+	return f
+}
+
+// addrs is every address of the families.
+func (f family) addrs() flowset.Addrs {
+	return [...]flowset.Addrs{{}, flowset.AllIPv4(), flowset.AllIPv6(), flowset.AllAddrs()}[f]
 }
 
 // Compile prepares a cluster for questions. What is needed for one decision is done here; what only [Evaluator.Matrix] and the
@@ -205,6 +230,7 @@ func (e *Evaluator) addPods() {
 		default:
 			p.addrs = e.anywhere
 		}
+		p.family = familyOf(p.addrs)
 		e.pods = append(e.pods, p)
 		e.byObject[w] = p
 		if !w.Pod.HostNetwork && !w.Ended() {

@@ -125,7 +125,7 @@ func (e *Evaluator) withoutPolicies(g *grouping, p *pod, pods []*pod, reach []*R
 func (e *Evaluator) fromNode(p *pod, pods []*pod, reach []*Reach) {
 	x := podEnd(p)
 	for i, q := range pods {
-		if q.Pod.HostNetwork || q.Broken() {
+		if q.Pod.HostNetwork || q.Broken() || p.family&q.family == 0 {
 			continue
 		}
 		switch e.isOwnNode(q, &x) {
@@ -143,7 +143,7 @@ func (e *Evaluator) toNode(g *grouping, p *pod, pods []*pod, reach []*Reach) {
 		return
 	}
 	for i, q := range pods {
-		if !q.Pod.HostNetwork {
+		if !q.Pod.HostNetwork || p.family&q.family == 0 {
 			continue
 		}
 		x := podEnd(q)
@@ -158,6 +158,7 @@ func (e *Evaluator) toNode(g *grouping, p *pod, pods []*pod, reach []*Reach) {
 type compiled struct {
 	egress, ingress []instr
 	broken          bool
+	family          family
 }
 
 func (g *grouping) compileAll() []compiled {
@@ -174,7 +175,7 @@ func (g *grouping) compiled(n int32) *compiled {
 	p := g.progs[n]
 	if p == nil {
 		c := g.classes[n]
-		p = &compiled{broken: c.Broken() || len(g.e.cluster.Unread) > 0}
+		p = &compiled{broken: c.Broken() || len(g.e.cluster.Unread) > 0, family: c.family}
 		if !p.broken && !c.Pod.HostNetwork {
 			p.egress, p.ingress = g.program(c, Egress), g.program(c, Ingress)
 		}
@@ -201,7 +202,7 @@ func (g *grouping) block(m *machine, progs []compiled, first int) *block {
 		}
 		b.rows[i] = row
 	}
-	column, unknown := make([]int32, size), m.reach(unknownReach)
+	column, unknown, none := make([]int32, size), m.reach(unknownReach), m.reach(Reach{})
 	for j := range progs {
 		clear(column)
 		m.run(progs[j].ingress, column, int32(first))
@@ -211,6 +212,10 @@ func (g *grouping) block(m *machine, progs []compiled, first int) *block {
 		for i, in := range column {
 			if progs[j].broken || progs[first+i].broken { // nothing is certain, whatever the other end's policies say
 				b.rows[i][j] = unknown
+				continue
+			}
+			if progs[j].family&progs[first+i].family == 0 { // they have no address for each other
+				b.rows[i][j] = none
 				continue
 			}
 			b.rows[i][j] = m.both(b.rows[i][j], in)
@@ -261,6 +266,9 @@ func (e *Evaluator) Allowed(from, to *Workload) Reach {
 	}
 	if p == q && p.IsPod() {
 		return everyPort
+	}
+	if p.family&q.family == 0 {
+		return Reach{}
 	}
 	g := e.groups()
 	a, b := g.of[p.index], g.of[q.index]

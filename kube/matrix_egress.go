@@ -34,6 +34,8 @@ func (e *Evaluator) Egress(from *Workload) EgressSet {
 		switch x := podEnd(q); {
 		case q.Broken():
 			reach = unknownReach
+		case p.family&q.family == 0:
+			reach = Reach{}
 		case p != q || !p.IsPod():
 			if reach = g.one(prog.egress, g.of[q.index]); q.Pod.HostNetwork && e.isOwnNode(p, &x) != no {
 				reach.Possible = ported
@@ -52,7 +54,13 @@ func (e *Evaluator) outside(p *pod) EgressSet {
 	if !p.Pod.HostNetwork {
 		set.Possible = set.Possible.Union(flowset.Of(e.ownNode(p), ported))
 	}
-	return set
+	return set.of(p.family)
+}
+
+// of is the part with addresses of some families: a pod that has no address of one reaches none, and none reaches it.
+func (s EgressSet) of(f family) EgressSet {
+	all := flowset.Of(f.addrs(), ported)
+	return EgressSet{s.Certain.Intersect(all), s.Possible.Intersect(all)}
 }
 
 // throughOutside is what a program lets through with the addresses that are no pod's.
@@ -88,6 +96,7 @@ func (e *Evaluator) Ingress(to *Workload) IngressSet {
 			set.Certain = set.Certain.Union(node)
 		}
 	}
+	set = IngressSet(EgressSet(set).of(p.family))
 	var certain, possible flowset.Builder
 	certain.AddSet(set.Certain)
 	possible.AddSet(set.Possible)
@@ -98,6 +107,8 @@ func (e *Evaluator) Ingress(to *Workload) IngressSet {
 		switch m := e.isOwnNode(p, &x); {
 		case q.Broken():
 			reach = unknownReach
+		case p.family&q.family == 0:
+			reach = Reach{}
 		case p == q && p.IsPod() || m == yes && !p.Pod.HostNetwork:
 			reach = everyPort
 		case m == maybe && !p.Pod.HostNetwork:

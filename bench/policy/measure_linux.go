@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -35,6 +36,9 @@ type contender struct {
 
 func (b *bench) machine() {
 	fmt.Printf("%d processors, %s; load average before: %s\n", runtime.NumCPU(), runtime.Version(), load())
+	if l, err := strconv.ParseFloat(load(), 64); err == nil && l > float64(runtime.NumCPU())/2 {
+		fmt.Println("noisy: the machine is busy with something else: CPU tells more than seconds")
+	}
 }
 
 // load is the load average of the last minute, of proc_loadavg(5).

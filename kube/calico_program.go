@@ -220,10 +220,11 @@ func (k *calico) ingressProgram(g *grouping, r *calicoRule, self *end) []instr {
 		}
 		g.calico.peers[key] = peers
 	}
-	match, s := k.matched(r.src, self)
+	match, s := k.matched(r.src, self, false)
 	if s != nil {
 		match = match.and(s.anyPort())
 	}
+	match = match.and(exactly(families(r.dst)))
 	in := instr{ports: sure, peers: peers, addrs: match.sure, some: match.possible.Subtract(match.sure)}
 	list := []instr{in}
 	if rest := possible.Subtract(sure); !rest.IsEmpty() {
@@ -342,7 +343,7 @@ func (x *calicoExpr) addresses() threeWay { return threeWay{x.sure, x.sure.Union
 
 // addresses is what a rule matches of addresses that are no pod's.
 func (k *calico) addresses(r *calicoRule, self *end, ports flowset.Transports) []instr {
-	match, s := k.matched(r.dst, self)
+	match, s := k.matched(r.dst, self, true)
 	if s != nil {
 		return k.serviceAddresses(r, s, match)
 	}
@@ -350,7 +351,8 @@ func (k *calico) addresses(r *calicoRule, self *end, ports flowset.Transports) [
 }
 
 // matched is the addresses that entities of a rule match, where they are no pod's. With a service, they are narrowed to its endpoints yet.
-func (k *calico) matched(list []*calicoEntity, self *end) (threeWay, *calicoEndpoints) {
+// Domains count for destinations only.
+func (k *calico) matched(list []*calicoEntity, self *end, domains bool) (threeWay, *calicoEndpoints) {
 	match := exactly(flowset.AllAddrs())
 	if len(list) > 0 {
 		match = threeWay{}
@@ -381,12 +383,27 @@ func (k *calico) matched(list []*calicoEntity, self *end) (threeWay, *calicoEndp
 		if len(e.domains) > 0 { // which alone say where to
 			m = threeWay{}
 		}
-		if len(e.domains) > 0 || e.sel != nil && len(e.sel.domainful) > 0 {
+		if domains && (len(e.domains) > 0 || e.sel != nil && len(e.sel.domainful) > 0) {
 			m.possible = flowset.AllAddrs()
 		}
 		match.sure, match.possible = match.sure.Union(m.sure), match.possible.Union(m.possible)
 	}
 	return match, nil
+}
+
+// families is the addresses of the families that entities at the other end are for.
+func families(list []*calicoEntity) flowset.Addrs {
+	if len(list) == 0 {
+		return flowset.AllAddrs()
+	}
+	var all flowset.Addrs
+	for _, e := range list {
+		if e.family == nil {
+			return flowset.AllAddrs()
+		}
+		all = all.Union(*e.family)
+	}
+	return all
 }
 
 // anyPort is the endpoints of a service that are no pods, whatever their ports.

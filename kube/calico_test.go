@@ -337,7 +337,7 @@ func agreeAll(t *testing.T, e *Evaluator, from Origin, to Destination, protocol 
 	switch {
 	case to.Workload != nil:
 		r = e.Allowed(from.Workload, to.Workload)
-	case to.Addr.IsValid() && e.vips[to.Addr].service == nil:
+	case to.Addr.IsValid() && len(e.vips[to.Addr]) == 0:
 		set := e.Egress(from.Workload)
 		r = Reach{set.Certain.To(to.Addr), set.Possible.To(to.Addr)}
 	default:

@@ -81,7 +81,7 @@ func (e *Evaluator) endAt(a netip.Addr) end {
 	a = a.Unmap().WithZone("")
 	x := end{addrs: flowset.AddrOf(a)}
 	if p := e.byAddr[a]; p != nil {
-		x.pod = p
+		x.pod, x.twin = p, e.twins[a]
 	} else {
 		x.node = e.nodes[a]
 	}
@@ -208,6 +208,11 @@ func (q *question) flow(f flow) Decision {
 		f.service, f.servicePort = q.via, q.viaPort
 	}
 	f.direct = q.direct && f.service == nil
+	for _, x := range []*end{&f.from, &f.to} {
+		if x.twin != nil {
+			return undecided(Reason{Pos: x.twin.Pos, Field: x.addrs.String(), Words: fmt.Sprintf("is the address of %s and of %s: which has it is not known", x.pod, x.twin)})
+		}
+	}
 	var o observer
 	service := f.before
 	f.before = nil

@@ -132,9 +132,12 @@ func (e *Evaluator) portEdges(from Origin, to Destination) [3][]uint16 {
 				program(p, Ingress)
 			}
 		}
-		for a, v := range e.vips {
-			if prefix.Contains(a) {
-				ports(v.service, false)
+		for a, services := range e.vips {
+			if !prefix.Contains(a) {
+				continue
+			}
+			for _, s := range services {
+				ports(s, false)
 			}
 		}
 		for _, s := range e.cluster.Services {

@@ -171,6 +171,8 @@ func runDecisions(t *testing.T, cases []decisionCase) {
 func TestDecideServices(t *testing.T) {
 	web := "{to: [{namespaceSelector: {matchLabels: {team: b}}, podSelector: {matchLabels: {app: web}}}], ports: [{port: 8080}]}"
 	both := "{to: [{namespaceSelector: {matchLabels: {team: b}}, podSelector: {matchLabels: {app: web}}}], ports: [{port: 8080}, {port: 9090}]}"
+	local := "---\n{apiVersion: v1, kind: Service, metadata: {name: local, namespace: bank}, spec: {type: LoadBalancer, externalTrafficPolicy: Local, selector: {app: web}, clusterIP: 10.96.0.9, " +
+		"loadBalancerSourceRanges: [198.51.100.0/24], ports: [{port: 80, targetPort: 8080}]}, status: {loadBalancer: {ingress: [{ip: 203.0.113.10}]}}}\n"
 	runDecisions(t, []decisionCase{
 		{"no policy", "", "shop/client", "service bank/web", TCP, 80, Allowed, ""},
 		{"a port that it has not", "", "shop/client", "service bank/web", TCP, 443, Denied, "has no port 443/TCP: its ports are 80/TCP to the pods' port http"},
@@ -191,6 +193,13 @@ func TestDecideServices(t *testing.T) {
 		{"a slice: what is not ready is no end", egressOf("{to: [{ipBlock: {cidr: 198.18.0.6/32}}]}"), "shop/client", "service bank/manual", TCP, 5432, Denied, ""},
 		{"an external address leads to the pods", egressOf(both), "shop/client", "198.51.100.7", TCP, 80, Undecidable, "Amazon VPC CNI"},
 		{"a load balancer's address leads to the pods", "", "shop/client", "203.0.113.9", TCP, 80, Allowed, ""},
+		{"from outside, by a load balancer's address", "", "198.51.100.200", "203.0.113.9", TCP, 80, Allowed, ""},
+		{"from outside, pods may see a node", policyOf("bank/in", "app: web", "ingress: [{from: [{ipBlock: {cidr: 198.51.100.0/24}}]}]"), "198.51.100.200", "203.0.113.9", TCP, 80, Undecidable, "spec.externalTrafficPolicy of Service bank/web"},
+		{"from outside, a port that it has not", "", "198.51.100.200", "203.0.113.9", TCP, 443, Denied, "has no port 443"},
+		{"from outside, pods see the source", local + policyOf("bank/in", "app: web", "ingress: [{from: [{ipBlock: {cidr: 198.51.100.0/24}}]}]"), "198.51.100.200", "203.0.113.10", TCP, 80, Allowed, ""},
+		{"from outside, by a range of sources", local, "192.0.2.77", "203.0.113.10", TCP, 80, Undecidable, "spec.loadBalancerSourceRanges of Service bank/local"},
+		{"from a pod, by a range of sources", local, "shop/client", "203.0.113.10", TCP, 80, Undecidable, "does not have the source"},
+		{"a range of sources is not for its address in the cluster", local, "shop/client", "10.96.0.9", TCP, 80, Allowed, ""},
 		{"a node port", "", "shop/client", "192.0.2.2", TCP, 30080, Allowed, "port 30080 is a node port of Service bank/web"},
 		{"a node port, the node not admitted", egressOf(both), "shop/client", "192.0.2.2", TCP, 30080, Undecidable, "which sees the node's address or a pod's"},
 		{"a node's port that is no service's", egressOf(both), "shop/client", "192.0.2.2", TCP, 30081, Denied, ""},

@@ -21,8 +21,9 @@ type Evaluator struct {
 	byAddr   map[netip.Addr]*pod // pods with an address of their own
 	nodes    map[netip.Addr]*Node
 	named    map[string]*Node
-	vips     map[netip.Addr]vip
-	anywhere flowset.Addrs // what a pod's address may be, where it is not known
+	vips     map[netip.Addr][]*Service // several may share an external address, with different ports
+	twins    map[netip.Addr]*pod       // of addresses that several pods say they have: another one
+	anywhere flowset.Addrs             // what a pod's address may be, where it is not known
 
 	admin    []*AdminPolicy // by priority
 	baseline []*AdminPolicy
@@ -55,13 +56,32 @@ type pod struct {
 	space *space
 	addrs flowset.Addrs // what its address may be
 	known bool          // its addresses are known
-	own   []netip.Addr
+	// Family is the families of addresses that it has, or may have.
+	family family
+	own    []netip.Addr
 }
 
-// vip is a service that an address leads to.
-type vip struct {
-	service  *Service
-	external bool // by an external address, or a load balancer's
+// family is a set of address families.
+type family uint8
+
+const (
+	ipv4 family = 1 << iota
+	ipv6
+)
+
+func familiesOf(a flowset.Addrs) (f family) {
+	if a.Overlaps(flowset.AllIPv4()) {
+		f |= ipv4
+	}
+	if a.Overlaps(flowset.AllIPv6()) {
+		f |= ipv6
+	}
+	return f
+}
+
+// addrs is every address of the families.
+func (f family) addrs() flowset.Addrs {
+	return [...]flowset.Addrs{{}, flowset.AllIPv4(), flowset.AllIPv6(), flowset.AllAddrs()}[f]
 }
 
 // Compile prepares a cluster for questions. What is needed for one decision is done here; what only [Evaluator.Matrix] and the
@@ -75,7 +95,8 @@ func Compile(c *Cluster, assume Assumptions) *Evaluator {
 		byAddr:   map[netip.Addr]*pod{},
 		nodes:    map[netip.Addr]*Node{},
 		named:    make(map[string]*Node, len(c.Nodes)),
-		vips:     map[netip.Addr]vip{},
+		vips:     map[netip.Addr][]*Service{},
+		twins:    map[netip.Addr]*pod{},
 		blocks:   map[*IPBlock]flowset.Addrs{},
 	}
 	for _, n := range c.Namespaces {
@@ -214,10 +235,15 @@ func (e *Evaluator) addPods() {
 		default:
 			p.addrs = e.anywhere
 		}
+		p.family = familiesOf(p.addrs)
 		e.pods = append(e.pods, p)
 		e.byObject[w] = p
 		if !w.Pod.HostNetwork && !w.Ended() {
 			for _, a := range own {
+				if other := e.byAddr[a.Unmap()]; other != nil && other != p {
+					e.twins[a.Unmap()] = p
+					continue
+				}
 				e.byAddr[a.Unmap()] = p
 			}
 		}
@@ -244,13 +270,11 @@ func (e *Evaluator) hostAddrs(w *Workload) []netip.Addr {
 
 func (e *Evaluator) addServices() {
 	for _, s := range e.cluster.Services {
-		for _, a := range s.ClusterIPs {
-			e.vips[a.Unmap()] = vip{s, false}
-		}
-		for _, list := range [][]netip.Addr{s.ExternalIPs, s.LoadBalancerIPs} {
+		for _, list := range [][]netip.Addr{s.ClusterIPs, s.ExternalIPs, s.LoadBalancerIPs} {
 			for _, a := range list {
-				if _, there := e.vips[a.Unmap()]; !there {
-					e.vips[a.Unmap()] = vip{s, true}
+				a = a.Unmap()
+				if n := len(e.vips[a]); n == 0 || e.vips[a][n-1] != s {
+					e.vips[a] = append(e.vips[a], s)
 				}
 			}
 		}

@@ -23,6 +23,7 @@ func both(a, b match) match { return min(a, b) }
 // end is one end of a connection.
 type end struct {
 	pod   *pod          // nil: no pod of the cluster
+	twin  *pod          // another one that says it has the address
 	node  *Node         // where it is an address of a node
 	name  string        // where it is a DNS name whose address is not known
 	addrs flowset.Addrs // what its address may be

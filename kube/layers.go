@@ -89,7 +89,7 @@ func (g *grouping) besideEgress(p, q *pod, direct bool) Reach {
 	if g.e.layered(p, q) {
 		b := g.compiled(g.of[p.index]).egressBesides
 		for i := range b {
-			reach = reach.Intersect(g.one(b.of(i, direct), g.of[q.index], false))
+			reach = reach.Intersect(g.one(b.of(i, direct), g.of[q.index]))
 		}
 	}
 	return reach
@@ -106,7 +106,7 @@ func (g *grouping) besideIngress(p, q *pod, direct bool) Reach {
 	if g.e.layered(q, p) {
 		b := g.compiled(g.of[q.index]).ingressBesides
 		for i := range b {
-			reach = reach.Intersect(g.one(b.of(i, direct), g.of[p.index], false))
+			reach = reach.Intersect(g.one(b.of(i, direct), g.of[p.index]))
 		}
 	}
 	return reach

@@ -32,9 +32,13 @@ func (e *Evaluator) Egress(from *Workload) EgressSet {
 	for i, w := range e.Workloads() {
 		q := e.byObject[w]
 		reach := everyPort
-		if p != q || !p.IsPod() {
-			reach = g.one(prog.egress, g.of[q.index], false)
-			x := podEnd(q)
+		switch x := podEnd(q); {
+		case q.Broken():
+			reach = unknownReach
+		case p.family&q.family == 0:
+			reach = Reach{}
+		case p != q || !p.IsPod():
+			reach = g.one(prog.egress, g.of[q.index])
 			if q.Pod.HostNetwork && !p.Pod.HostNetwork && e.isOwnNode(p, &x) != no {
 				reach = *e.toOwnNode(p, q, &reach)
 			}
@@ -48,7 +52,7 @@ func (e *Evaluator) Egress(from *Workload) EgressSet {
 
 // outside is which addresses a pod may send to, where they are no pod's.
 func (e *Evaluator) outside(p *pod) EgressSet {
-	return e.through(p, nil)
+	return e.through(p, nil).of(p.family)
 }
 
 // cut is an instruction, and the flows to addresses that were undecided when it came to them.
@@ -75,6 +79,12 @@ func (e *Evaluator) through(p *pod, see func(cut)) EgressSet {
 		set = EgressSet{set.Certain.Intersect(left.Certain), set.Possible.Intersect(left.Possible)}
 	}
 	return set
+}
+
+// of is the part with addresses of some families: a pod that has no address of one reaches none, and none reaches it.
+func (s EgressSet) of(f family) EgressSet {
+	all := flowset.Of(f.addrs(), ported)
+	return EgressSet{s.Certain.Intersect(all), s.Possible.Intersect(all)}
 }
 
 // throughProgram is what a program lets through with the addresses that are no pod's.
@@ -106,15 +116,19 @@ func (e *Evaluator) Ingress(to *Workload) IngressSet {
 	}
 	g := e.groups()
 	prog := g.compiled(g.of[p.index]).ingress
-	set := IngressSet(e.fromOutside(p))
+	set := IngressSet(e.fromOutside(p).of(p.family))
 	var certain, possible flowset.Builder
 	certain.AddSet(set.Certain)
 	possible.AddSet(set.Possible)
 	for i, w := range e.Workloads() {
 		q := e.byObject[w]
-		reach := g.one(prog, g.of[q.index], false)
+		reach := g.one(prog, g.of[q.index])
 		x := podEnd(q)
 		switch m := e.isOwnNode(p, &x); {
+		case q.Broken():
+			reach = unknownReach
+		case p.family&q.family == 0:
+			reach = Reach{}
 		case p == q && p.IsPod():
 			reach = everyPort
 		case m == yes && !p.Pod.HostNetwork:
@@ -122,7 +136,9 @@ func (e *Evaluator) Ingress(to *Workload) IngressSet {
 		case m == maybe && !p.Pod.HostNetwork:
 			reach.Possible = ported
 		}
-		reach = reach.Intersect(g.besideIngress(q, p, false))
+		if !q.Broken() {
+			reach = reach.Intersect(g.besideIngress(q, p, false))
+		}
 		certain.AddPeer(flowset.Peer(i), reach.Certain)
 		possible.AddPeer(flowset.Peer(i), reach.Possible)
 	}
@@ -192,9 +208,9 @@ func (q *question) prefix(prefix netip.Prefix) Decision {
 			known[a] = p.String()
 		}
 	}
-	for a, v := range q.e.vips {
+	for a, services := range q.e.vips {
 		if prefix.Contains(a) {
-			known[a] = v.service.String()
+			known[a] = services[0].String()
 		}
 	}
 	for _, a := range q.e.calico.held() {

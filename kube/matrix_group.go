@@ -120,7 +120,7 @@ func (e *Evaluator) group() *grouping {
 	return g
 }
 
-// key is what rules may look at in a pod, but for its addresses.
+// key is what rules may look at in a pod, but for its addresses, of which only the families count here.
 func (p *pod) key() string {
 	var b strings.Builder
 	keys := make([]string, 0, len(p.Pod.Labels))
@@ -142,6 +142,7 @@ func (p *pod) key() string {
 			}
 		}
 	}
+	fmt.Fprintf(&b, "\x00%d", p.family)
 	if p.Pod.HostNetwork || p.Broken() {
 		fmt.Fprintf(&b, "\x00%t %s %d", p.Broken(), p.Pod.NodeName, p.index)
 	}

@@ -206,7 +206,7 @@ func (x *profiler) pods() {
 	var groups []*group
 	byKey := map[string]*group{}
 	for _, q := range x.e.pods {
-		if q == x.from || !q.known || q.Pod.HostNetwork || q.Ended() || q.Broken() {
+		if q == x.from || !q.known || x.from.family&q.family == 0 || q.Pod.HostNetwork || q.Ended() || q.Broken() {
 			continue
 		}
 		rules := slices.Clone(x.toPod(q))
@@ -350,7 +350,7 @@ func (x *profiler) services() {
 		var addrs []netip.Addr
 		for _, list := range [][]netip.Addr{s.ClusterIPs, s.ExternalIPs, s.LoadBalancerIPs} {
 			for _, a := range list {
-				if a = a.Unmap(); x.e.vips[a].service == s && !slices.Contains(addrs, a) {
+				if a = a.Unmap(); slices.Contains(x.e.vips[a], s) && !slices.Contains(addrs, a) {
 					addrs = append(addrs, a)
 				}
 			}

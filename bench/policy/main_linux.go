@@ -1,66 +1,96 @@
-// Command policy measures sallyport on clusters that it makes: the matrix of all workloads, and one connection, each as a whole process
-// that reads YAML.
-//
-//	go run ./bench/policy
+// Command policy measures package kube on clusters that it makes, as whole processes that read YAML: one decision, the matrix of all
+// workloads, the matrix as a list; and its peer, np-guard's netpol-analyzer, on the same files. scripts/bench-policy builds both and runs it.
 package main
 
 import (
-	"errors"
+	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
-	"time"
+)
+
+// The budgets, and the clusters that they are for: namespaces, pods and policies of each.
+var (
+	large  = shape{240, 10, 20, 0}
+	larger = shape{1000, 10, 10, 0}
+	lists  = []shape{{10, 10, 20, 0}, {20, 10, 20, 0}, {40, 10, 20, 0}}
+	growth = []shape{{100, 10, 10, 0}, {1000, 10, 10, 0}, {1000, 10, 10, 10}}
 )
 
 func main() {
+	if len(os.Args) == 3 && child[os.Args[1]] != nil {
+		child[os.Args[1]](os.Args[2])
+		return
+	}
+	rounds := flag.Int("rounds", 5, "turns for each contender")
+	peer := flag.String("peer", "", "np-guard's netpolicy; left out where empty")
+	long := flag.Bool("long", false, "once also what takes very long: np-guard's list of the large cluster, and all pairs of 100,000 pods")
+	flag.Parse()
+
 	dir, err := os.MkdirTemp("", "sallyport-policy-")
 	check(err)
 	defer os.RemoveAll(dir)
-	sallyport := filepath.Join(dir, "sallyport")
-	build := exec.Command("go", "build", "-o", sallyport, "github.com/sallyport/sallyport/cmd/sallyport")
-	build.Stderr = os.Stderr
-	check(build.Run())
-	fmt.Printf("%-30s %10s %10s %10s  %s\n", "cluster", "YAML", "seconds", "memory", "what")
-	for _, s := range []shape{{240, 10, 20}, {1000, 10, 10}, {100, 10, 10}, {10_000, 10, 1}} {
-		file := filepath.Join(dir, fmt.Sprintf("%dx%dx%d.yaml", s.namespaces, s.pods, s.policies))
-		size := generate(s, file)
-		if s.namespaces*s.pods < 100_000 { // 10^10 pairs are for nobody to read
-			measure(s.String(), size, "check --matrix", exec.Command(sallyport, "check", "--matrix", "--output", "csv", file))
-		}
-		last := fmt.Sprintf("ns%d/pod%d:8080", s.namespaces-1, s.pods-1)
-		measure(s.String(), size, "check --from --to", exec.Command(sallyport, "check", "--from", "ns0/pod0", "--to", last, file))
+	b := &bench{dir: dir, rounds: *rounds, peer: *peer}
+	b.machine()
+
+	b.table("one decision", large)
+	b.measure("sallyport", 0.300, 0, b.self("decide"))
+	b.measure("np-guard eval", 0, 0, b.eval())
+
+	b.table("the matrix", large)
+	b.measure("sallyport", 1, 200, b.self("matrix"))
+	b.table("the matrix", larger)
+	b.measure("sallyport", 6, 0, b.self("matrix"))
+
+	if *long {
+		lists = append(lists, large)
 	}
+	for _, s := range lists {
+		b.table("the list of what may connect", s)
+		b.rounds = min(*rounds, 3) // np-guard takes minutes
+		if s == large {
+			b.rounds = 1
+		}
+		b.keep("sallyport", b.self("list"))
+		b.keep("np-guard list", b.list())
+		b.end()
+		b.same()
+	}
+	b.rounds = *rounds
+	for _, s := range growth {
+		b.table("growth", s)
+		b.measure("one decision", 0, 0, b.self("decide"))
+		b.measure("the matrix by groups", 0, 0, b.self("groups"))
+		if s.count() < 100_000 {
+			b.measure("the matrix", 0, 0, b.self("matrix"))
+		}
+	}
+	if *long {
+		b.table("once", growth[len(growth)-1])
+		b.rounds = 1
+		b.measure("the matrix", 0, 0, b.self("matrix"))
+	}
+	b.end()
+	os.Exit(b.status)
 }
 
-func generate(s shape, file string) int64 {
-	f, err := os.Create(file)
+// generate writes a cluster into a directory of its own, once.
+func (b *bench) generate(s shape) string {
+	dir := filepath.Join(b.dir, fmt.Sprintf("%dx%dx%dx%d", s.namespaces, s.pods, s.policies, s.replicas))
+	if _, err := os.Stat(dir); err == nil {
+		return dir
+	}
+	check(os.Mkdir(dir, 0o755))
+	f, err := os.Create(filepath.Join(dir, "cluster.yaml"))
 	check(err)
 	check(s.write(f))
-	at, err := f.Seek(0, 1)
-	check(err)
 	check(f.Close())
-	return at
-}
-
-// measure runs a command as a whole process, whose output nobody reads: held in memory here, it would count as the next command's, which
-// begins as a copy of this process. Exit status 1 is that a connection is denied.
-func measure(name string, size int64, what string, c *exec.Cmd) {
-	c.Stderr = os.Stderr
-	begin := time.Now()
-	err := c.Run()
-	took := time.Since(begin)
-	if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.ExitCode() != 1 {
-		check(err)
-	}
-	memory := c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss / 1024
-	fmt.Printf("%-30s %7.1f MB %10.3f %7d MB  %s\n", name, float64(size)/1e6, took.Seconds(), memory, what)
+	return dir
 }
 
 func check(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "policy:", err)
-		os.Exit(1)
+		os.Exit(2)
 	}
 }

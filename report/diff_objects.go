@@ -22,15 +22,7 @@ const changesShown = 40
 // Text writes the differences for people.
 func (d *ObjectsDiff) Text(w io.Writer, o TextOptions) error {
 	p := &checkPrinter{printer: printer{o: o}}
-	names := &namer{names: d.Names, of: map[string][]int{}, all: o.Verbose}
-	for i, n := range d.Names {
-		space, _, _ := strings.Cut(n, "/")
-		if names.of[space] == nil {
-			names.spaces = append(names.spaces, space)
-		}
-		names.of[space] = append(names.of[space], i)
-	}
-	slices.Sort(names.spaces)
+	names := newNamer(d.Names, o.Verbose)
 	if len(d.Changes) == 0 {
 		p.text(0, "", d.A+" and "+d.B+" allow the same")
 	}

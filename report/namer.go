@@ -2,18 +2,17 @@ package report
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
-
-	"github.com/sallyport/sallyport/kube"
 )
 
 // namer puts sets of workloads into few words.
 type namer struct {
-	names  []string // NAMESPACE/NAME
-	spaces []string // in order
-	of     map[string][]int
-	all    bool // nothing is left out
+	names []string // NAMESPACE/NAME
+	space []string // of each
+	of    map[string][]int
+	all   bool // nothing is left out
 }
 
 // named is how many workloads of a namespace are named before the rest is counted, and excepted how many that are not of it.
@@ -22,15 +21,13 @@ const (
 	excepted = 3
 )
 
-func newNamer(e *kube.Evaluator, all bool) *namer {
-	n := &namer{names: e.Names(), of: map[string][]int{}, all: all}
-	for i, w := range e.Workloads() {
-		if n.of[w.Namespace] == nil {
-			n.spaces = append(n.spaces, w.Namespace)
-		}
-		n.of[w.Namespace] = append(n.of[w.Namespace], i)
+func newNamer(names []string, all bool) *namer {
+	n := &namer{names: names, of: map[string][]int{}, all: all}
+	for i, name := range names {
+		space, _, _ := strings.Cut(name, "/")
+		n.space = append(n.space, space)
+		n.of[space] = append(n.of[space], i)
 	}
-	slices.Sort(n.spaces)
 	return n
 }
 
@@ -41,13 +38,12 @@ func (n *namer) words(set []int) string {
 	}
 	in := map[string][]int{}
 	for _, i := range set {
-		space, _, _ := strings.Cut(n.names[i], "/")
-		in[space] = append(in[space], i)
+		in[n.space[i]] = append(in[n.space[i]], i)
 	}
+	spaces := slices.Sorted(maps.Keys(in))
 	var parts, whole []string
-	for _, space := range n.spaces {
+	for _, space := range spaces {
 		switch {
-		case len(in[space]) == 0:
 		case len(in[space]) == len(n.of[space]) && len(in[space]) > 1:
 			whole = append(whole, fmt.Sprintf("%s/* (%d)", space, len(in[space])))
 		default:
@@ -56,7 +52,7 @@ func (n *namer) words(set []int) string {
 	}
 	if len(whole) > named && !n.all {
 		rest := 0
-		for _, space := range n.spaces {
+		for _, space := range spaces {
 			if len(in[space]) == len(n.of[space]) {
 				rest += len(in[space])
 			}

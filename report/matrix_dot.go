@@ -68,14 +68,21 @@ func (m *Matrix) DOT(w io.Writer) error {
 		return "n" + strconv.Itoa(n)
 	}
 	for _, e := range bothWays(edges) {
-		attributes := "label=" + dotString(e.label)
+		var attributes []string
+		if label := strings.TrimSpace(strings.TrimSuffix(e.label, everyPort)); label != "" { // most are for every port, and say nothing
+			attributes = append(attributes, "label="+dotString(label))
+		}
 		if e.unsure {
-			attributes += ", style=dashed"
+			attributes = append(attributes, "style=dashed")
 		}
 		if e.both {
-			attributes += ", dir=both"
+			attributes = append(attributes, "dir=both")
 		}
-		fmt.Fprintf(b, "  %s -> %s [%s]\n", id(e.from), id(e.to), attributes)
+		fmt.Fprintf(b, "  %s -> %s", id(e.from), id(e.to))
+		if attributes != nil {
+			fmt.Fprintf(b, " [%s]", strings.Join(attributes, ", "))
+		}
+		b.WriteString("\n")
 	}
 	b.WriteString("}\n")
 	return b.Flush()

@@ -160,3 +160,22 @@ func FuzzTarget(f *testing.F) {
 		e.Answer(from, to)
 	})
 }
+
+// A Deployment and its pods, as kubectl get deployments,pods writes them: the ReplicaSet between them is not given.
+func TestDeploymentOfPods(t *testing.T) {
+	text, _, _ := strings.Cut(named, "---\napiVersion: apps/v1\nkind: ReplicaSet")
+	_, rest, _ := strings.Cut(named, "name: c}]}}\n---\n")
+	for _, s := range []string{named, text + "---\n" + rest} {
+		c, _ := Read(Stream("named", strings.NewReader(s)))
+		e := Compile(c, Assumptions{})
+		if got := strings.Join(e.Names(), " "); got != "shop/web-5d-x shop/udp shop/lone-7f-y" {
+			t.Errorf("rows of %s", got)
+		}
+		if got := strings.Join(e.Makers(), " "); got != "shop/web  shop/lone" {
+			t.Errorf("made by %s", got)
+		}
+		if f, err := e.Find("shop/deployment/web"); err != nil || f.Name != "web-5d-x" {
+			t.Errorf("found %v (%v), want its pod", f.Workload, err)
+		}
+	}
+}

@@ -22,7 +22,7 @@ const changesShown = 40
 // Text writes the differences for people.
 func (d *ObjectsDiff) Text(w io.Writer, o TextOptions) error {
 	p := &checkPrinter{printer: printer{o: o}}
-	names := newNamer(d.Names, o.Verbose)
+	names := newNamer(d.Names, nil, o.Verbose)
 	if len(d.Changes) == 0 {
 		p.text(0, "", d.A+" and "+d.B+" allow the same")
 	}

@@ -9,10 +9,12 @@ import (
 
 // namer puts sets of workloads into few words.
 type namer struct {
-	names []string // NAMESPACE/NAME
-	space []string // of each
-	of    map[string][]int
-	all   bool // nothing is left out
+	names []string         // NAMESPACE/NAME
+	space []string         // of each
+	of    map[string][]int // by namespace
+	made  map[string][]int // by the name of what made pods
+	maker []string         // of each: "" where the name would not tell
+	all   bool             // nothing is left out
 }
 
 // named is how many workloads of a namespace are named before the rest is counted, and excepted how many that are not of it.
@@ -21,8 +23,15 @@ const (
 	excepted = 3
 )
 
-func newNamer(names []string, all bool) *namer {
-	n := &namer{names: names, of: map[string][]int{}, all: all}
+// newNamer takes names as [kube.Evaluator.Names] has them, and those of [kube.Evaluator.Makers], or nil.
+func newNamer(names, makers []string, all bool) *namer {
+	n := &namer{names: names, of: map[string][]int{}, made: map[string][]int{}, maker: make([]string, len(names)), all: all}
+	for i, m := range makers {
+		if m != "" {
+			n.maker[i] = m
+			n.made[m] = append(n.made[m], i)
+		}
+	}
 	for i, name := range names {
 		space, _, _ := strings.Cut(name, "/")
 		n.space = append(n.space, space)
@@ -53,7 +62,7 @@ func (n *namer) words(set []int) string {
 	if len(whole) > named && !n.all {
 		rest := 0
 		for _, space := range spaces {
-			if len(in[space]) == len(n.of[space]) {
+			if len(in[space]) == len(n.of[space]) && len(in[space]) > 1 {
 				rest += len(in[space])
 			}
 		}
@@ -68,14 +77,6 @@ func (n *namer) words(set []int) string {
 // some is workloads of a namespace, and not all of them.
 func (n *namer) some(space string, set []int) string {
 	all := n.of[space]
-	short := func(list []int) []string {
-		var out []string
-		for _, i := range list {
-			out = append(out, strings.TrimPrefix(n.names[i], space+"/"))
-		}
-		slices.Sort(out)
-		return out
-	}
 	if missing := len(all) - len(set); missing <= excepted && len(set) > 2*excepted {
 		var rest []int
 		for _, i := range all {
@@ -83,11 +84,34 @@ func (n *namer) some(space string, set []int) string {
 				rest = append(rest, i)
 			}
 		}
-		return fmt.Sprintf("%s/* (%d) but %s", space, len(set), strings.Join(short(rest), ", "))
+		return fmt.Sprintf("%s/* (%d) but %s", space, len(set), strings.Join(n.short(rest), ", "))
 	}
-	list := short(set)
+	list := n.short(set)
 	if len(list) > named && !n.all {
 		list = append(list[:named-2:named-2], fmt.Sprintf("%d more of %d", len(list)-named+2, len(all)))
 	}
 	return space + "/" + strings.Join(list, ", ")
+}
+
+// short is workloads of a namespace without it. Pods that one object made are called by its name where all of them are meant.
+func (n *namer) short(set []int) []string {
+	count := map[string]int{}
+	for _, i := range set {
+		count[n.maker[i]]++
+	}
+	var out []string
+	for _, i := range set {
+		name := n.names[i]
+		if m := n.maker[i]; m != "" && count[m] == len(n.made[m]) {
+			if i != n.made[m][0] {
+				continue
+			}
+			if name = m; count[m] > 1 {
+				name += fmt.Sprintf(" (%d)", count[m])
+			}
+		}
+		out = append(out, strings.TrimPrefix(name, n.space[i]+"/"))
+	}
+	slices.Sort(out)
+	return out
 }

@@ -53,7 +53,10 @@ func (d *ObjectsDiff) Text(w io.Writer, o TextOptions) error {
 		}
 	}
 	d.missing(p, names)
-	if p.hidden > 0 {
+	switch {
+	case p.hidden == 1:
+		p.text(0, "", "1 more difference: --all lists it")
+	case p.hidden > 0:
 		p.text(0, "", fmt.Sprintf("%d more differences: --all lists them", p.hidden))
 	}
 	_, err := io.WriteString(w, p.b.String())

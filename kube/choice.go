@@ -70,3 +70,23 @@ func (e *Evaluator) Names() []string {
 // Single reports whether a workload is one pod, which always reaches itself. What the matrix says of another in its own column is of
 // the other pods that it makes.
 func (w *Workload) Single() bool { return w.IsPod() || w.Replicas == 1 }
+
+// Makers are, for each of [Evaluator.Workloads], the name of what made it, NAMESPACE/NAME, by which [Evaluator.Find] finds one of its
+// pods. It is empty for what was not made by another, and where a workload that it did not make has that name.
+func (e *Evaluator) Makers() []string {
+	work := e.Workloads()
+	makers := make([]string, len(work))
+	taken := make(map[string]bool, len(work))
+	for i, w := range work {
+		makers[i] = maker(w)
+		if own := w.Namespace + "/" + w.Name; makers[i] == own {
+			taken[own] = true
+		}
+	}
+	for i, m := range makers {
+		if taken[m] {
+			makers[i] = ""
+		}
+	}
+	return makers
+}

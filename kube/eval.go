@@ -289,6 +289,9 @@ func (e *Evaluator) Workloads() []*Workload {
 	for _, p := range e.pods {
 		if p.Owner.Name != "" && !p.Ended() {
 			owners[name{p.Owner.Kind, p.Namespace, p.Owner.Name}] = true
+			if d := p.deployment(); d != "" { // also where its ReplicaSet was not given
+				owners[name{"Deployment", p.Namespace, d}] = true
+			}
 		}
 	}
 	var list []*Workload

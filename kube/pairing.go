@@ -2,7 +2,6 @@ package kube
 
 import (
 	"fmt"
-	"strings"
 )
 
 // pairing is the workloads of two clusters, those that are the same in one place.
@@ -83,9 +82,8 @@ func (p *pairing) unique() {
 func maker(w *Workload) string {
 	name := w.Name
 	if w.Owner.Name != "" && w.Owner.Kind != "StatefulSet" && (w.IsPod() || w.Kind == "ReplicaSet" || w.Kind == "Job") {
-		name = w.Owner.Name
-		if hash := w.Pod.Labels["pod-template-hash"]; hash != "" {
-			name = strings.TrimSuffix(name, "-"+hash)
+		if name = w.deployment(); name == "" {
+			name = w.Owner.Name
 		}
 	}
 	return w.Namespace + "/" + name

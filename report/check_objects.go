@@ -66,7 +66,10 @@ func (c *ObjectsCheck) Text(w io.Writer, o TextOptions) error {
 	for _, n := range c.notes() {
 		p.text(2, "note: ", n)
 	}
-	if p.hidden > 0 {
+	switch {
+	case p.hidden == 1:
+		p.text(2, "", "1 more rule or policy was considered: --all lists it")
+	case p.hidden > 0:
 		p.text(2, "", fmt.Sprintf("%d more rules and policies were considered: --all lists them", p.hidden))
 	}
 	_, err := io.WriteString(w, p.b.String())

@@ -151,8 +151,11 @@ func objectJSON(m *kube.Meta) endJSON {
 
 func decided(d *kube.Decision) decisionJSON {
 	out := decisionJSON{
-		Verdict: verdictJSON(d.Verdict), Egress: verdictJSON(d.Egress), Ingress: verdictJSON(d.Ingress),
+		Verdict: verdictJSON(d.Verdict),
 		Reasons: []reasonJSON{}, Chain: []chainJSON{}, Parts: []decidedPartJSON{}, Remedies: []remedyJSON{}, Notes: []string{},
+	}
+	if d.Egress != kube.Undecidable || d.Ingress != kube.Undecidable || d.Verdict == kube.Undecidable && len(d.Parts) == 0 {
+		out.Egress, out.Ingress = verdictJSON(d.Egress), verdictJSON(d.Ingress)
 	}
 	for _, r := range d.Reasons {
 		out.Reasons = append(out.Reasons, reasonJSON{r.Field, r.Words, r.File, r.Line})

@@ -22,15 +22,7 @@ const changesShown = 40
 // Text writes the differences for people.
 func (d *ObjectsDiff) Text(w io.Writer, o TextOptions) error {
 	p := &checkPrinter{printer: printer{o: o}}
-	names := &namer{names: d.Names, of: map[string][]int{}, all: o.Verbose}
-	for i, n := range d.Names {
-		space, _, _ := strings.Cut(n, "/")
-		if names.of[space] == nil {
-			names.spaces = append(names.spaces, space)
-		}
-		names.of[space] = append(names.of[space], i)
-	}
-	slices.Sort(names.spaces)
+	names := newNamer(d.Names, nil, o.Verbose)
 	if len(d.Changes) == 0 {
 		p.text(0, "", d.A+" and "+d.B+" allow the same")
 	}
@@ -61,7 +53,10 @@ func (d *ObjectsDiff) Text(w io.Writer, o TextOptions) error {
 		}
 	}
 	d.missing(p, names)
-	if p.hidden > 0 {
+	switch {
+	case p.hidden == 1:
+		p.text(0, "", "1 more difference: --all lists it")
+	case p.hidden > 0:
 		p.text(0, "", fmt.Sprintf("%d more differences: --all lists them", p.hidden))
 	}
 	_, err := io.WriteString(w, p.b.String())

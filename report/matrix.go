@@ -30,7 +30,7 @@ const unsure = "? "
 // lines are the groups of rows, a line for each that is reached by the same ports.
 func (m *Matrix) lines(all bool) []matrixLine {
 	e := m.Evaluator
-	names := newNamer(e, all)
+	names := newNamer(e.Names(), e.Makers(), all)
 	var out []matrixLine
 	for _, g := range e.Groups(m.From, m.To) {
 		from := names.words(g.From)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 
@@ -32,7 +31,7 @@ func (m *Matrix) DOT(w io.Writer) error {
 	// Without newrank, graphviz 2.43 ends in "trouble in init_rank" where many edges with labels cross clusters.
 	b.WriteString("digraph matrix {\n  rankdir=LR\n  newrank=true\n  node [shape=box, style=\"rounded,filled\", fillcolor=white, fontname=\"Helvetica\", fontsize=11]\n" +
 		"  edge [fontname=\"Helvetica\", fontsize=9]\n  graph [fontname=\"Helvetica\", fontsize=12, style=\"rounded,filled\", fillcolor=\"#f2f4f7\", color=\"#c0c6d0\"]\n")
-	names := m.Evaluator.Names()
+	names := newNamer(m.Evaluator.Names(), m.Evaluator.Makers(), true)
 	var spaces []string
 	for _, n := range nodes {
 		if !slices.Contains(spaces, n.space) {
@@ -46,11 +45,8 @@ func (m *Matrix) DOT(w io.Writer) error {
 			if node.space != space {
 				continue
 			}
-			var list []string
-			for _, i := range node.of {
-				list = append(list, strings.TrimPrefix(names[i], space+"/"))
-			}
-			if sort.Strings(list); len(list) > 2*named {
+			list := names.short(node.of)
+			if len(list) > 2*named {
 				list = append(list[:named:named], fmt.Sprintf("and %d more", len(list)-named))
 			}
 			fmt.Fprintf(b, "    n%d [label=%s]\n", n, dotString(strings.Join(list, "\n")))
@@ -68,14 +64,21 @@ func (m *Matrix) DOT(w io.Writer) error {
 		return "n" + strconv.Itoa(n)
 	}
 	for _, e := range bothWays(edges) {
-		attributes := "label=" + dotString(e.label)
+		var attributes []string
+		if label := strings.TrimSpace(strings.TrimSuffix(e.label, everyPort)); label != "" { // most are for every port, and say nothing
+			attributes = append(attributes, "label="+dotString(label))
+		}
 		if e.unsure {
-			attributes += ", style=dashed"
+			attributes = append(attributes, "style=dashed")
 		}
 		if e.both {
-			attributes += ", dir=both"
+			attributes = append(attributes, "dir=both")
 		}
-		fmt.Fprintf(b, "  %s -> %s [%s]\n", id(e.from), id(e.to), attributes)
+		fmt.Fprintf(b, "  %s -> %s", id(e.from), id(e.to))
+		if attributes != nil {
+			fmt.Fprintf(b, " [%s]", strings.Join(attributes, ", "))
+		}
+		b.WriteString("\n")
 	}
 	b.WriteString("}\n")
 	return b.Flush()

@@ -2,18 +2,19 @@ package report
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
-
-	"github.com/sallyport/sallyport/kube"
 )
 
 // namer puts sets of workloads into few words.
 type namer struct {
-	names  []string // NAMESPACE/NAME
-	spaces []string // in order
-	of     map[string][]int
-	all    bool // nothing is left out
+	names []string         // NAMESPACE/NAME
+	space []string         // of each
+	of    map[string][]int // by namespace
+	made  map[string][]int // by the name of what made pods
+	maker []string         // of each: "" where the name would not tell
+	all   bool             // nothing is left out
 }
 
 // named is how many workloads of a namespace are named before the rest is counted, and excepted how many that are not of it.
@@ -22,15 +23,20 @@ const (
 	excepted = 3
 )
 
-func newNamer(e *kube.Evaluator, all bool) *namer {
-	n := &namer{names: e.Names(), of: map[string][]int{}, all: all}
-	for i, w := range e.Workloads() {
-		if n.of[w.Namespace] == nil {
-			n.spaces = append(n.spaces, w.Namespace)
+// newNamer takes names as [kube.Evaluator.Names] has them, and those of [kube.Evaluator.Makers], or nil.
+func newNamer(names, makers []string, all bool) *namer {
+	n := &namer{names: names, of: map[string][]int{}, made: map[string][]int{}, maker: make([]string, len(names)), all: all}
+	for i, m := range makers {
+		if m != "" {
+			n.maker[i] = m
+			n.made[m] = append(n.made[m], i)
 		}
-		n.of[w.Namespace] = append(n.of[w.Namespace], i)
 	}
-	slices.Sort(n.spaces)
+	for i, name := range names {
+		space, _, _ := strings.Cut(name, "/")
+		n.space = append(n.space, space)
+		n.of[space] = append(n.of[space], i)
+	}
 	return n
 }
 
@@ -41,13 +47,12 @@ func (n *namer) words(set []int) string {
 	}
 	in := map[string][]int{}
 	for _, i := range set {
-		space, _, _ := strings.Cut(n.names[i], "/")
-		in[space] = append(in[space], i)
+		in[n.space[i]] = append(in[n.space[i]], i)
 	}
+	spaces := slices.Sorted(maps.Keys(in))
 	var parts, whole []string
-	for _, space := range n.spaces {
+	for _, space := range spaces {
 		switch {
-		case len(in[space]) == 0:
 		case len(in[space]) == len(n.of[space]) && len(in[space]) > 1:
 			whole = append(whole, fmt.Sprintf("%s/* (%d)", space, len(in[space])))
 		default:
@@ -56,8 +61,8 @@ func (n *namer) words(set []int) string {
 	}
 	if len(whole) > named && !n.all {
 		rest := 0
-		for _, space := range n.spaces {
-			if len(in[space]) == len(n.of[space]) {
+		for _, space := range spaces {
+			if len(in[space]) == len(n.of[space]) && len(in[space]) > 1 {
 				rest += len(in[space])
 			}
 		}
@@ -72,14 +77,6 @@ func (n *namer) words(set []int) string {
 // some is workloads of a namespace, and not all of them.
 func (n *namer) some(space string, set []int) string {
 	all := n.of[space]
-	short := func(list []int) []string {
-		var out []string
-		for _, i := range list {
-			out = append(out, strings.TrimPrefix(n.names[i], space+"/"))
-		}
-		slices.Sort(out)
-		return out
-	}
 	if missing := len(all) - len(set); missing <= excepted && len(set) > 2*excepted {
 		var rest []int
 		for _, i := range all {
@@ -87,11 +84,34 @@ func (n *namer) some(space string, set []int) string {
 				rest = append(rest, i)
 			}
 		}
-		return fmt.Sprintf("%s/* (%d) but %s", space, len(set), strings.Join(short(rest), ", "))
+		return fmt.Sprintf("%s/* (%d) but %s", space, len(set), strings.Join(n.short(rest), ", "))
 	}
-	list := short(set)
+	list := n.short(set)
 	if len(list) > named && !n.all {
 		list = append(list[:named-2:named-2], fmt.Sprintf("%d more of %d", len(list)-named+2, len(all)))
 	}
 	return space + "/" + strings.Join(list, ", ")
+}
+
+// short is workloads of a namespace without it. Pods that one object made are called by its name where all of them are meant.
+func (n *namer) short(set []int) []string {
+	count := map[string]int{}
+	for _, i := range set {
+		count[n.maker[i]]++
+	}
+	var out []string
+	for _, i := range set {
+		name := n.names[i]
+		if m := n.maker[i]; m != "" && count[m] == len(n.made[m]) {
+			if i != n.made[m][0] {
+				continue
+			}
+			if name = m; count[m] > 1 {
+				name += fmt.Sprintf(" (%d)", count[m])
+			}
+		}
+		out = append(out, strings.TrimPrefix(name, n.space[i]+"/"))
+	}
+	slices.Sort(out)
+	return out
 }

@@ -13,6 +13,8 @@ var ported = flowset.Transport(flowset.TCP, realPorts).
 	Union(flowset.Transport(flowset.UDP, realPorts)).
 	Union(flowset.Transport(flowset.SCTP, realPorts))
 
+const everyPort = "every port"
+
 var realPorts = flowset.PortRange(1, 65535)
 
 // portWords is ports as Kubernetes writes protocols: "TCP 80,443, UDP 53", "every port", "every port but TCP 25".
@@ -23,7 +25,7 @@ func portWords(t flowset.Transports) string {
 	case t.IsEmpty():
 		return "no port"
 	case rest.IsEmpty():
-		return "every port"
+		return everyPort
 	}
 	s := portList(t)
 	if r := portList(rest); len(r) < len(s) && !strings.Contains(r, "every") {

@@ -151,8 +151,12 @@ func reading(stderr io.Writer, problems []kube.Problem, all bool) {
 				problem(stderr, "%v: %s", severity, p.Error())
 			}
 		}
-		if n > most && !all {
-			problem(stderr, "%d more %vs: --all lists them", n-most, severity)
+		switch more := n - most; {
+		case all || more <= 0:
+		case more == 1:
+			problem(stderr, "1 more %v: --all tells it", severity)
+		default:
+			problem(stderr, "%d more %vs: --all lists them", more, severity)
 		}
 	}
 }

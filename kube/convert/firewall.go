@@ -89,7 +89,12 @@ func (c *converter) egressFirewall() error {
 		all := step{clause: newClause(flowset.AllAddrs(), flowset.AllTransports())}
 		rules.Content = firewallRules(&all)
 	}
-	c.result.Objects = append(c.result.Objects, c.object("k8s.ovn.org/v1", "EgressFirewall", c.name(), mapping("egress", rules)))
+	o := c.object("k8s.ovn.org/v1", "EgressFirewall", c.name(), mapping("egress", rules))
+	if data, err := o.MarshalJSON(); err != nil || len(data) > maxBytes {
+		return fmt.Errorf("profile %s needs an EgressFirewall of %d KiB, and an object has %d at most: want fewer prefixes and ports, or another target",
+			c.profile.Name, len(data)>>10, maxBytes>>10)
+	}
+	c.result.Objects = append(c.result.Objects, o)
 	return nil
 }
 

@@ -70,7 +70,7 @@ func (c *converter) egressFirewall() error {
 	}
 	c.compare(got)
 	inside := settle(flowset.Of(c.cluster, flowset.AllTransports()))
-	if gained := inside.Subtract(c.want); !gained.IsEmpty() {
+	if gained := sent(inside.Subtract(c.want)); !gained.IsEmpty() {
 		c.lose(Loss{
 			Kind: LostCluster, Changes: true, Maybe: len(c.options.Cluster) == 0, Rules: c.decided(gained), Gained: gained,
 			Words: "pods and Services stay allowed: an EgressFirewall is about what leaves the cluster" + c.ifCluster(gained),

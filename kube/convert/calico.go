@@ -64,7 +64,7 @@ func (c *converter) calico() error {
 		rules = append(rules, made...)
 	}
 	for i := 0; i == 0 || len(rules) > 0; i++ {
-		n := min(len(rules), maxCalicoRules)
+		n := calicoRoom(rules)
 		spec := mapping("selector", text(c.calicoSelector()), "types", flow(list(text("Egress"))))
 		if i > 0 || n < len(rules) { // a policy that decides nothing hands on to that of the next order
 			spec = mapping("order", number(calicoOrder+i), "selector", text(c.calicoSelector()), "types", flow(list(text("Egress"))))
@@ -76,6 +76,29 @@ func (c *converter) calico() error {
 		rules = rules[n:]
 	}
 	return nil
+}
+
+// calicoRoom is how many of the rules one policy has room for.
+func calicoRoom(rules []*yaml.Node) int {
+	size := 0
+	for i, r := range rules {
+		if size += scalars(r); i == maxCalicoRules || size > maxTerms*3/2 && i > 0 {
+			return i
+		}
+	}
+	return len(rules)
+}
+
+// scalars is how many names and values are in a node.
+func scalars(n *yaml.Node) int {
+	if n.Kind == yaml.ScalarNode {
+		return 1
+	}
+	sum := 0
+	for _, c := range n.Content {
+		sum += scalars(c)
+	}
+	return sum
 }
 
 // vxlanPort is Felix' default, vxlanPort of FelixConfiguration.

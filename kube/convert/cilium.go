@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"slices"
 	"strconv"
 
 	"go.yaml.in/yaml/v3"
@@ -68,19 +69,10 @@ func (c *converter) ciliumForms() []ciliumForm {
 }
 
 func (c *converter) cilium() error {
-	zero := flowset.Of(flowset.AllAddrs(), portZero)
-	lost := func(f *ciliumForm) flowset.Set { return c.want.Subtract(f.got).Subtract(zero) }
 	forms := c.ciliumForms()
-	best := &forms[0]
-	for i := range forms[1:] {
-		f := &forms[i+1]
-		a, b := lost(best), lost(f)
-		if b.SubsetOf(a) && (!a.Equal(b) || f.terms() < best.terms()) {
-			best = f
-		}
-	}
+	best := slices.MinFunc(forms, func(a, b ciliumForm) int { return slices.Compare(c.ciliumFaults(&a), c.ciliumFaults(&b)) })
 	c.compare(best.got)
-	c.ciliumCluster(best)
+	c.ciliumCluster(&best)
 	allow, deny := split(best.allow, maxTerms), split(best.deny, maxTerms)
 	for i := range max(len(allow), len(deny)) {
 		spec := mapping("endpointSelector", c.labelSelector())
@@ -112,9 +104,9 @@ func (c *converter) cilium() error {
 	return nil
 }
 
-// ciliumCluster is what becomes of flows within the cluster: prefixes mean no pod, node or service (pkg/policy/api/egress.go), the entity
-// all does.
-func (c *converter) ciliumCluster(f *ciliumForm) {
+// inCluster is what a form does not allow to the cluster's own addresses, and what it allows on top.
+func (c *converter) inCluster(f *ciliumForm) (lost, gained flowset.Set) {
+	there := flowset.Of(c.cluster, flowset.AllTransports())
 	entities := func(clauses []clause) flowset.Set {
 		var b flowset.Builder
 		for i := range clauses {
@@ -122,15 +114,41 @@ func (c *converter) ciliumCluster(f *ciliumForm) {
 				b.Add(flowset.AllAddrs(), clauses[i].transports)
 			}
 		}
-		return settle(b.Set()).Intersect(flowset.Of(c.cluster, flowset.AllTransports()))
+		return settle(b.Set().Intersect(there))
 	}
 	inside := entities(f.allow).Subtract(entities(f.deny))
 	want := f.got
 	if c.apart() {
 		want = c.want
 	}
-	want = want.Intersect(flowset.Of(c.cluster, flowset.AllTransports()))
-	lost, gained := want.Subtract(inside).Intersect(c.flows), inside.Subtract(want).Subtract(c.flows)
+	want = want.Intersect(there)
+	return sent(want.Subtract(inside)), sent(inside.Subtract(want))
+}
+
+// ciliumFaults is how much a form does wrong, what weighs most first: what it allows in the cluster though the profile does not, what it
+// does not allow by TCP, UDP and SCTP, by other protocols, in the cluster; and how long it is.
+func (c *converter) ciliumFaults(f *ciliumForm) []float64 {
+	zero := flowset.Of(flowset.AllAddrs(), portZero)
+	lost := c.want.Subtract(f.got).Subtract(zero)
+	lostThere, gainedThere := c.inCluster(f)
+	return []float64{
+		amount(gainedThere.Subtract(zero)), amount(only(lost, ported)), amount(only(lost, bare)), amount(lostThere.Subtract(zero)), float64(f.terms()),
+	}
+}
+
+// amount is 0 for no flows, and more for a set that holds another.
+func amount(s flowset.Set) float64 {
+	sum := 0.0
+	for part := range s.All() {
+		sum += shareOf(part.Addrs) * float64(portCount(part.Transports))
+	}
+	return sum
+}
+
+// ciliumCluster is what becomes of flows within the cluster: prefixes mean no pod, node or service (pkg/policy/api/egress.go), the entity
+// all does.
+func (c *converter) ciliumCluster(f *ciliumForm) {
+	lost, gained := c.inCluster(f)
 	lose := func(lost, gained flowset.Set, words string) {
 		if both := lost.Union(gained); !both.IsEmpty() {
 			c.lose(Loss{

@@ -68,7 +68,7 @@ func unionOf(clauses []clause, say func(flowset.Transports) flowset.Transports) 
 	for i := range clauses {
 		b.Add(clauses[i].to, say(clauses[i].transports))
 	}
-	return b.Set()
+	return settle(b.Set())
 }
 
 // cover is clauses that have exactly the flows of a settled set. Shares are the flows that rules of the profile decide about. A

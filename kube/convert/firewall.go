@@ -70,7 +70,7 @@ func (c *converter) egressFirewall() error {
 	}
 	c.compare(got)
 	inside := settle(flowset.Of(c.cluster, flowset.AllTransports()))
-	if gained := inside.Subtract(c.want); !gained.IsEmpty() {
+	if gained := sent(inside.Subtract(c.want)); !gained.IsEmpty() {
 		c.lose(Loss{
 			Kind: LostCluster, Changes: true, Maybe: len(c.options.Cluster) == 0, Rules: c.decided(gained), Gained: gained,
 			Words: "pods and Services stay allowed: an EgressFirewall is about what leaves the cluster" + c.ifCluster(gained),
@@ -89,7 +89,12 @@ func (c *converter) egressFirewall() error {
 		all := step{clause: newClause(flowset.AllAddrs(), flowset.AllTransports())}
 		rules.Content = firewallRules(&all)
 	}
-	c.result.Objects = append(c.result.Objects, c.object("k8s.ovn.org/v1", "EgressFirewall", c.name(), mapping("egress", rules)))
+	o := c.object("k8s.ovn.org/v1", "EgressFirewall", c.name(), mapping("egress", rules))
+	if data, err := o.MarshalJSON(); err != nil || len(data) > maxBytes {
+		return fmt.Errorf("profile %s needs an EgressFirewall of %d KiB, and an object has %d at most: want fewer prefixes and ports, or another target",
+			c.profile.Name, len(data)>>10, maxBytes>>10)
+	}
+	c.result.Objects = append(c.result.Objects, o)
 	return nil
 }
 

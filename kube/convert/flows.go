@@ -59,6 +59,20 @@ func settle(s flowset.Set) flowset.Set {
 	return s
 }
 
+// unsent is ICMP over IPv6, and ICMPv6 over IPv4.
+var unsent = flowset.Of(flowset.AllIPv4(), protocols(flowset.ICMPv6)).Union(flowset.Of(flowset.AllIPv6(), protocols(flowset.ICMP)))
+
+// sent is the flows that there are: nothing is lost with the others.
+func sent(s flowset.Set) flowset.Set { return s.Subtract(unsent) }
+
+// spoken has them where all other protocols without ports are, so that these are said of both families at once.
+func spoken(s flowset.Set) flowset.Set {
+	both := having(s, flowset.Others)
+	four := both.Intersect(having(s, flowset.ICMP)).Intersect(flowset.AllIPv4())
+	six := both.Intersect(having(s, flowset.ICMPv6)).Intersect(flowset.AllIPv6())
+	return s.Union(flowset.Of(four, protocols(flowset.ICMPv6))).Union(flowset.Of(six, protocols(flowset.ICMP)))
+}
+
 // having is the addresses that a protocol without ports may reach.
 func having(s flowset.Set, p flowset.Protocol) flowset.Addrs {
 	var b flowset.AddrsBuilder

@@ -245,8 +245,7 @@ func (c *converter) factLoss() {
 
 // compare lists what of the profile's flows did not come out, and what came out on top.
 func (c *converter) compare(got flowset.Set) {
-	// What settle made up is nobody's loss.
-	lost, gained := c.want.Subtract(got).Intersect(c.flows), got.Subtract(c.want).Subtract(c.flows)
+	lost, gained := sent(c.want.Subtract(got)), sent(got.Subtract(c.want))
 	if c.apart() { // there it is another loss
 		there := flowset.Of(c.cluster, flowset.AllTransports())
 		lost, gained = lost.Subtract(there), gained.Subtract(there)
@@ -284,6 +283,7 @@ func (c *converter) flowLoss(kind Kind, changes bool, lost, gained flowset.Set, 
 
 // brief is a set in some 100 characters: what is in it for certain, and how much more there is.
 func brief(s flowset.Set) string {
+	s = spoken(s)
 	first, more := "", 0
 	for part := range s.All() {
 		if first != "" {
@@ -293,6 +293,9 @@ func brief(s flowset.Set) string {
 		t := part.Transports.String()
 		if len(t) > 60 {
 			t = "some ports"
+		}
+		if rest, ok := strings.CutSuffix(t, flowset.Others.String()); ok {
+			t = rest + "other protocols"
 		}
 		first = t + " to " + places(part.Addrs)
 	}

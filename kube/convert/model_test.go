@@ -3,6 +3,7 @@ package convert
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"strconv"
@@ -11,6 +12,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/sallyport/sallyport/attempt"
+	"github.com/sallyport/sallyport/profile"
 	"github.com/sallyport/sallyport/profile/flowset"
 )
 
@@ -427,8 +430,42 @@ func TestPacketsLarge(t *testing.T) {
 
 // TestFirewallTooLarge has no half a firewall.
 func TestFirewallTooLarge(t *testing.T) {
-	p := newWorld(5).large(12_000, false)
-	if _, err := To(EgressFirewall, p, Options{}); err == nil || !strings.Contains(err.Error(), "8000 at most") {
-		t.Errorf("got %v", err)
+	many := newWorld(5).large(12_000, false)
+	wide := newWorld(5).large(2_000, false)
+	for i := range wide.Egress.Rules {
+		wide.Egress.Rules[i].Ports = []profile.PortRange{{First: 8000, Last: 8100}}
+	}
+	for want, p := range map[string]*profile.Profile{"8000 at most": many, "KiB": wide} {
+		if _, err := To(EgressFirewall, p, Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+// TestObjectsHaveRoom has more than one object has room for.
+func TestObjectsHaveRoom(t *testing.T) {
+	p := &profile.Profile{Name: "wide", Egress: profile.Egress{Default: profile.Verdict{Kind: profile.Drop}}}
+	for i := range 35_000 {
+		a := netip.MustParseAddr(fmt.Sprintf("2001:db8:1111:2222:3333:4444:%x:%x", 0x1000+i/100, 0x1000+7*(i%100)))
+		p.Egress.Rules = append(p.Egress.Rules, profile.EgressRule{
+			Destinations: []profile.Block{{Prefix: netip.PrefixFrom(a, 128)}}, Protocols: []attempt.Protocol{attempt.TCP},
+		})
+	}
+	for _, target := range []Target{NetworkPolicy, CiliumNetworkPolicy, CalicoNetworkPolicy} {
+		r, err := To(target, p, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, o := range r.Objects {
+			data, err := o.MarshalJSON()
+			if err != nil || len(data) > maxBytes {
+				t.Errorf("%s: an object of %d bytes: %v", target, len(data), err)
+			}
+			n += strings.Count(string(data), "2001:db8")
+		}
+		if len(r.Objects) < 2 || n != 35_000 {
+			t.Errorf("%s: %d objects have %d prefixes, want all in more than one", target, len(r.Objects), n)
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -59,46 +58,55 @@ func (c *converter) index() {
 	}
 }
 
-// where is the places of rules in few words: "shop.yaml:12", "shop.yaml:12,14,20 and 7 more", "egress rule 3" of a profile without a file.
+// where is the places of rules in few words: "shop.yaml:12", "shop.yaml:12,14,20 and 7 more". Of a rule that has none, that of the object it
+// was made of, or else "egress rule 3".
 func where(refs []profile.RuleRef) string {
-	const most = 5
-	var lines, names []string
-	file := ""
-	refs = slices.SortedStableFunc(slices.Values(refs), func(a, b profile.RuleRef) int { return cmp.Compare(a.Line, b.Line) })
+	lines := map[string][]int{}
+	var files, names []string
 	for i := range refs {
 		r := &refs[i]
+		file, line := r.File, r.Line
+		if file == "" || line == 0 && r.From.Line > 0 {
+			file, line = r.From.File, r.From.Line
+		}
+		if file != "" && line > 0 {
+			if lines[file] == nil {
+				files = append(files, file)
+			}
+			lines[file] = append(lines[file], line)
+			continue
+		}
 		name := fmt.Sprintf("%s rule %d", r.Section, r.Index)
 		if r.Index == 0 {
 			name = r.Section + " default"
 		}
-		if file = r.File; r.Line > 0 && r.File != "" {
-			lines = append(lines, fmt.Sprint(r.Line))
-			continue
+		if r.File != "" && len(refs) == 1 {
+			name = r.File + " (" + name + ")"
 		}
 		names = append(names, name)
 	}
-	list := func(of []string, sep string) string {
-		of = slices.Compact(of)
-		if n := len(of) - most; n > 1 {
-			return strings.Join(of[:most], sep) + fmt.Sprintf(" and %d more", n)
+	var out []string
+	for _, f := range files {
+		slices.Sort(lines[f])
+		var numbers []string
+		for _, n := range slices.Compact(lines[f]) {
+			numbers = append(numbers, fmt.Sprint(n))
 		}
-		return strings.Join(of, sep)
-	}
-	out := list(lines, ",")
-	if out != "" {
-		out = file + ":" + out
+		out = append(out, f+":"+few(numbers, ","))
 	}
 	if len(names) > 0 {
-		n := list(names, ", ")
-		if out == "" && file != "" {
-			n = file + " (" + n + ")"
-		}
-		if out != "" {
-			n = ", " + n
-		}
-		out += n
+		out = append(out, few(slices.Compact(names), ", "))
 	}
-	return out
+	return few(out, ", ")
+}
+
+// few is a list of at most some six items.
+func few(items []string, sep string) string {
+	const most = 5
+	if n := len(items) - most; n > 1 {
+		return strings.Join(items[:most], sep) + fmt.Sprintf(" and %d more", n)
+	}
+	return strings.Join(items, sep)
 }
 
 // decided is the rules and defaults that decide about flows of a socket that is not bound.

@@ -2,9 +2,12 @@ package convert
 
 import "fmt"
 
-// maxTerms is how many prefixes and ports an object has at most. etcd takes requests of 1.5 MiB (--max-request-bytes), and with
-// an IPv6 prefix each, in the 60 bytes that JSON needs for it, this is 1.2 MB.
-const maxTerms = 20_000
+const (
+	// maxBytes is how large an object may be: what etcd takes in a request (--max-request-bytes).
+	maxBytes = 3 << 19
+	// maxTerms is how many prefixes and ports an object has at most: with IPv6 prefixes of 60 bytes each these are 1.2 MB.
+	maxTerms = 20_000
+)
 
 // split divides clauses whose order does not matter into objects. There is at least one.
 func split(clauses []clause, most int) [][]clause {

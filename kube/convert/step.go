@@ -105,8 +105,8 @@ func gather(steps []step) []step {
 		if n := len(out); n > 0 {
 			o := &out[n-1]
 			if o.deny == s.deny && o.transports == s.transports && o.reason == s.reason && o.everywhere == s.everywhere && !s.everywhere {
-				o.blocks = append(slices.Clip(o.blocks), s.blocks...)
-				o.rules = append(slices.Clip(o.rules), s.rules...)
+				o.blocks = append(o.blocks, s.blocks...)
+				o.rules = append(o.rules, s.rules...)
 				o.to = flowset.Addrs{} // made below, once
 				continue
 			}

@@ -1,6 +1,6 @@
 //go:build tools
 
-package conformance
+package kubernetes
 
 // What scripts/conformance builds of Kubernetes.
 import (

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -166,23 +167,12 @@ func (s *state) listens(to netip.AddrPort, protocol kube.Protocol) bool {
 
 // serves reports whether a container's agnhost is told to listen at a port.
 func serves(c *core.Container, protocol kube.Protocol, port uint16) bool {
-	words := strings.Fields(strings.Join(append(c.Command[:len(c.Command):len(c.Command)], c.Args...), " "))
+	words := strings.Fields(strings.Join(slices.Concat(c.Command, c.Args), " "))
 	number := strconv.Itoa(int(port))
+	has := func(word string) bool { return slices.Contains(words, word) }
 	option := func(name string) bool {
-		for i, w := range words {
-			if w == name+"="+number || w == name && i+1 < len(words) && words[i+1] == number {
-				return true
-			}
-		}
-		return false
-	}
-	has := func(word string) bool {
-		for _, w := range words {
-			if w == word {
-				return true
-			}
-		}
-		return false
+		i := slices.Index(words, name)
+		return has(name+"="+number) || i >= 0 && i+1 < len(words) && words[i+1] == number
 	}
 	switch {
 	case has("porter"):

@@ -29,6 +29,11 @@ func TestRead(t *testing.T) {
 		{"a spec failed", "netpol", good, `[{"SpecReports":[{"LeafNodeType":"It","State":"failed"}]}]`, "", 0, 0, 2},
 		{"a spec was skipped by itself", "netpol", good, `[{"SuiteSucceeded":true,"SpecReports":[{"LeafNodeType":"It","State":"skipped","Failure":{"Message":"why"}}]}]`, "", 0, 1, 0},
 		{"a spec was let through at first", "netpol", good, specs, "I1125 probe #1 :: connectivity not expected :: x/a -> 10.96.0.1\n", 1, 0, 1},
+		{
+			"a pod reached itself", "netpol",
+			`{"from":"x/a","command":["/agnhost","connect","10.96.0.1:80"],"to":["x/a"],"verdict":"allowed"}` + "\n" + `{"from":"x/a","verdict":"denied","stderr":"TIMEOUT\n"}`,
+			specs, "I1125 probe #1 :: connectivity not expected :: x/a -> 10.96.0.1\n", 1, 0, 0,
+		},
 		{"a spec waited for endpoints", "netpol", good, specs, "I1125 probe #1 :: connectivity expected :: x/a -> 10.96.0.1 :: stderr - REFUSED\n", 1, 0, 0},
 	}
 	for _, test := range tests {

@@ -144,21 +144,35 @@ func (s *state) endpoints(service *kube.Service, port string, c connection) []ne
 	return ends
 }
 
-// listens reports whether a container has a server at an address.
-func (s *state) listens(to netip.AddrPort, protocol kube.Protocol) bool {
+// reached names the pods that an address leads to.
+func (s *state) reached(c connection) []string {
+	var names []string
+	for _, to := range s.ends(c) {
+		for _, p := range s.at(to.Addr()) {
+			names = append(names, p.Namespace+"/"+p.Name)
+		}
+	}
+	return names
+}
+
+// at is the pods that have an address: of a node, those on its network.
+func (s *state) at(a netip.Addr) []*core.Pod {
+	var list []*core.Pod
 	for i := range s.pods {
 		p := &s.pods[i]
-		if p.Status.Phase != core.PodRunning {
-			continue
+		if p.Status.Phase == core.PodRunning && slices.ContainsFunc(p.Status.PodIPs, func(x core.PodIP) bool { return x.IP == a.String() }) {
+			list = append(list, p)
 		}
-		for _, x := range p.Status.PodIPs {
-			if a, err := netip.ParseAddr(x.IP); err != nil || a != to.Addr() {
-				continue
-			}
-			for j := range p.Spec.Containers {
-				if serves(&p.Spec.Containers[j], protocol, to.Port()) {
-					return true
-				}
+	}
+	return list
+}
+
+// listens reports whether a container has a server at an address.
+func (s *state) listens(to netip.AddrPort, protocol kube.Protocol) bool {
+	for _, p := range s.at(to.Addr()) {
+		for i := range p.Spec.Containers {
+			if serves(&p.Spec.Containers[i], protocol, to.Port()) {
+				return true
 			}
 		}
 	}

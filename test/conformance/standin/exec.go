@@ -19,8 +19,6 @@ import (
 
 	"k8s.io/cri-streaming/pkg/streaming/remotecommand"
 	"k8s.io/utils/exec"
-
-	"github.com/sallyport/sallyport/kube"
 )
 
 // endpoint is the exec endpoint of the nodes' kubelets, which the API server passes exec requests to.
@@ -35,6 +33,7 @@ type line struct {
 	Time    time.Time `json:"time"`
 	From    string    `json:"from"`
 	Command []string  `json:"command"`
+	To      []string  `json:"to,omitempty"` // the pods that the address leads to
 	Verdict string    `json:"verdict,omitempty"`
 	Stderr  string    `json:"stderr,omitempty"`
 	Chain   []string  `json:"chain,omitempty"`
@@ -77,16 +76,11 @@ type process struct {
 
 // ExecInContainer is agnhost connect, but for the time: one that times out does so at once.
 func (p process) ExecInContainer(ctx context.Context, pod, _, _ string, command []string, _ io.Reader, _, stderr io.WriteCloser, _ bool, _ <-chan remotecommand.TerminalSize, _ time.Duration) error {
-	a, d, err := p.run(ctx, pod, command)
-	l := line{Time: time.Now(), From: p.namespace + "/" + pod, Command: command, Stderr: string(a)}
+	l := line{Time: time.Now(), From: p.namespace + "/" + pod, Command: command}
+	a, err := p.run(ctx, pod, &l)
+	l.Stderr = string(a)
 	if err != nil {
 		l.Error = err.Error()
-	}
-	if d != nil {
-		l.Verdict = d.Verdict.String()
-		for _, c := range d.Chain {
-			l.Chain = append(l.Chain, c.String())
-		}
 	}
 	if err := p.write(l); err != nil {
 		return err
@@ -105,17 +99,23 @@ func (p process) ExecInContainer(ctx context.Context, pod, _, _ string, command 
 	return exec.CodeExitError{Err: fmt.Errorf("exit status 1"), Code: 1}
 }
 
-func (p process) run(ctx context.Context, pod string, command []string) (answer, *kube.Decision, error) {
-	c, err := parse(command)
+// run decides, and says in the line by what.
+func (p process) run(ctx context.Context, pod string, l *line) (answer, error) {
+	c, err := parse(l.Command)
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
 	s, err := p.network.now(ctx)
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
 	a, d, err := s.connect(p.namespace, pod, c)
-	return a, &d, err
+	l.To = s.reached(c)
+	l.Verdict = d.Verdict.String()
+	for _, x := range d.Chain {
+		l.Chain = append(l.Chain, x.String())
+	}
+	return a, err
 }
 
 func (e *endpoint) write(l line) error {

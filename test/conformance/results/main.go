@@ -85,12 +85,20 @@ func run(dir, page string) error {
 	if err != nil {
 		return err
 	}
-	before, after, found := strings.Cut(string(text), marker)
-	_, after, end := strings.Cut(after, "\n\n")
-	if !found || !end {
-		return fmt.Errorf("%s has no line %q with a table after it", page, strings.TrimSpace(marker))
+	replaced, ok := replace(string(text), table.String())
+	if !ok {
+		return fmt.Errorf("%s has no line %q with a table or an empty line after it", page, strings.TrimSpace(marker))
 	}
-	return os.WriteFile(page, []byte(before+marker+table.String()+"\n"+after), 0o644)
+	return os.WriteFile(page, []byte(replaced), 0o644)
+}
+
+// replace puts a table into the place of the one that a page has, which may have none yet.
+func replace(page, table string) (string, bool) {
+	before, after, found := strings.Cut(page, marker)
+	for found && strings.HasPrefix(after, "|") {
+		_, after, _ = strings.Cut(after, "\n")
+	}
+	return before + marker + table + after, found && strings.HasPrefix(after, "\n")
 }
 
 // thousands is "109,956".

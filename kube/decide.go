@@ -216,8 +216,15 @@ func (q *question) flow(f flow) Decision {
 	var o observer
 	service := f.before
 	f.before = nil
-	out := q.e.direction(&f, Egress, &o)
-	if service != nil && q.e.calico == nil { // Calico sees what the service's address is translated to
+	judged, after := f, q.e.assume.EgressAfterTranslation
+	if q.e.calico != nil { // Calico sees what the service's address is translated to
+		after = True
+	}
+	if after == False {
+		judged.before = service
+	}
+	out := q.e.direction(&judged, Egress, &o)
+	if service != nil && after == Unset {
 		out |= q.beforeTranslation(f, service, out, &o)
 	}
 	asked := f // layers see what was asked for

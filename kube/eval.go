@@ -41,6 +41,10 @@ type Assumptions struct {
 	// API's own conformance tests want it, and most do; Cilium does not. Unset is taken for True, with a note in a
 	// decision that depends on it.
 	BlocksSelectPods Tristate
+	// EgressAfterTranslation tells whether the network plugin judges egress to a service by the pod that it leads to (Calico, Cilium,
+	// OVN-Kubernetes, Antrea, and any that passes Kubernetes' own tests), or by the service's address and port (Amazon VPC CNI). The
+	// API leaves it open: where it matters, and this is Unset, a decision is undecidable. Objects of Calico's own tell that it is True.
+	EgressAfterTranslation Tristate
 }
 
 // space is a namespace, and the policies in it.

@@ -1,6 +1,9 @@
 package kube
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // layerWords are what to do about a denial of a layer beside the tiers.
 func layerWords(c *Considered, f *flow, peer *end) string {
@@ -12,7 +15,7 @@ func layerWords(c *Considered, f *flow, peer *end) string {
 		return "the namespace has to have one of them"
 	case c.Layer == MeshLayer && c.Direction == Egress:
 		return registryWords(f, peer)
-	case c.Layer == MeshLayer && kindOf(c.Object) == "PeerAuthentication":
+	case c.Layer == MeshLayer && strings.HasPrefix(c.Object, "PeerAuthentication "):
 		return "the source has to have a sidecar, or its mode to be PERMISSIVE on this port"
 	case c.Layer == MeshLayer:
 		return "an AuthorizationPolicy has to allow this, or it has to be changed"
@@ -20,15 +23,6 @@ func layerWords(c *Considered, f *flow, peer *end) string {
 		return fmt.Sprintf("its rule %d has to be changed", c.Rule)
 	}
 	return "it has to be changed"
-}
-
-func kindOf(object string) string {
-	for i := range len(object) {
-		if object[i] == ' ' {
-			return object[:i]
-		}
-	}
-	return object
 }
 
 // registryWords are how something comes into the registry of a sidecar.

@@ -14,7 +14,7 @@ import (
 // connection, and the programs for all at once. Clusters are made at random from few labels, ports and blocks, so that
 // rules meet.
 func TestAgree(t *testing.T) {
-	seeds := uint64(2000)
+	seeds := uint64(1000)
 	if testing.Short() {
 		seeds = 80
 	}

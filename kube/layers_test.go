@@ -193,3 +193,27 @@ metadata: {name: cluster}
 spec: {networkType: OVNKubernetes, clusterNetwork: [{cidr: 10.128.0.0/14, hostPrefix: 23}, {cidr: "fd01::/48", hostPrefix: 64}], serviceNetwork: [172.30.0.0/16]}
 status: {networkType: OVNKubernetes, clusterNetwork: [{cidr: 10.128.0.0/14, hostPrefix: 23}, {cidr: "fd01::/48", hostPrefix: 64}], serviceNetwork: [172.30.0.0/16], clusterNetworkMTU: 1400}
 `
+
+// TestAskAboutBadObjects asks everything about objects that have something wrong with them: no answer may be certain that needs one.
+func TestAskAboutBadObjects(t *testing.T) {
+	c, _ := Read(Path("testdata/bad"), Path("testdata/fine"))
+	c.Unread = nil // which would make everything undecidable
+	e := Compile(c, Assumptions{})
+	for row := range e.Matrix() {
+		e.Egress(row.From)
+		e.SourceSeen(row.From)
+		e.ProxyUse(row.From)
+		for _, d := range e.Bind(row.From, 80) {
+			if row.From.Broken() && d.Verdict != Undecidable {
+				t.Errorf("%v: binds are %v", row.From, d.Verdict)
+			}
+		}
+		d := e.Decide(Origin{Workload: row.From}, Destination{Addr: netip.MustParseAddr("203.0.113.7")}, TCP, 443)
+		if !row.From.Broken() && row.From.Namespace == "shop" && !row.From.Pod.HostNetwork && d.Verdict == Allowed {
+			t.Errorf("%v: allowed, with an EgressFirewall and a Sidecar that have errors: %s", row.From, lines(d))
+		}
+		if _, err := e.Profile(row.From); err != nil && !row.From.Broken() {
+			t.Error(err)
+		}
+	}
+}

@@ -46,6 +46,7 @@ type origin struct {
 	rule   int    // from 1; 0 for the object as a whole
 	name   string // the rule's, where it has one
 	words  string // why, where that is not plain from the rule
+	resets bool   // what it denies is reset, not dropped
 }
 
 // String is "NetworkPolicy shop/web rule 1".

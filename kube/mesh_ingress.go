@@ -204,7 +204,7 @@ func (m *mesh) ingressProgram(g *grouping, q *pod, x *meshPod) (prog, direct []i
 	if _, out, by := m.authorizations(q, x); out&mayDeny != 0 {
 		d := all
 		d.action, d.unsure = Deny, out != mayDeny
-		prog = append(prog, of(origin{Pos: by.RulesPos, object: &by.Meta, words: "Istio"}, []instr{d})...)
+		prog = append(prog, of(origin{Pos: by.RulesPos, object: &by.Meta, words: "its rules are not evaluated, or deny this", resets: true}, []instr{d})...)
 	}
 	direct = append([]instr(nil), prog...)
 	for by, ports := range m.strictPorts(q, x) {
@@ -212,8 +212,8 @@ func (m *mesh) ingressProgram(g *grouping, q *pod, x *meshPod) (prog, direct []i
 			d := all
 			d.action, d.ports, d.unsure = Deny, ports.ports, ports.strict == maybe
 			d.peers = g.those(g.all(), func(src *end) match { return m.sendsPlain(src.pod, i == 1) })
-			d.addrs, d.some = flowset.Addrs{}, d.addrs // what is outside may make mutual TLS
-			*to = append(*to, of(origin{Pos: by.ModePos, object: &by.Meta, words: "it takes mutual TLS only"}, []instr{d})...)
+			d.addrs, d.some = flowset.Addrs{}, flowset.AllAddrs() // what is outside may be of the mesh
+			*to = append(*to, of(origin{Pos: by.ModePos, object: &by.Meta, words: "it takes mutual TLS only", resets: true}, []instr{d})...)
 		}
 	}
 	if len(prog) == 0 {

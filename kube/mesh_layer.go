@@ -2,7 +2,9 @@ package kube
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/sallyport/sallyport/profile/flowset"
 )
@@ -310,7 +312,7 @@ func (m *mesh) program(g *grouping, c *class, d Direction) (prog, direct []instr
 	if x.scope != nil {
 		object = &x.scope.Meta
 	}
-	deny := of(origin{Pos: x.policyAt, object: object, words: "outboundTrafficPolicy is REGISTRY_ONLY, and the registry does not have this"}, []instr{all})
+	deny := of(origin{Pos: x.policyAt, object: object, words: "outboundTrafficPolicy is REGISTRY_ONLY, and the registry does not have this", resets: true}, []instr{all})
 	direct = append(append(slices.Clone(prog), registry[1]...), deny...)
 	prog = append(append(prog, registry[0]...), deny...)
 	return prog, direct
@@ -360,7 +362,9 @@ func (m *mesh) registryPrograms(g *grouping, p *pod, x *meshPod) [2][]instr {
 			add(sure, int32(i), false)
 			add(unsure, int32(i), true)
 		}
-		for ports, s := range byPorts {
+		order := slices.SortedFunc(maps.Keys(byPorts), func(a, b flowset.Transports) int { return strings.Compare(a.String(), b.String()) })
+		for _, ports := range order {
+			s := byPorts[ports]
 			progs[direct] = append(progs[direct], instr{ports: ports, peers: spansPair{spansOf(s.sure), spansOf(s.unsure)}})
 		}
 		for i := range m.entries {

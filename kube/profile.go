@@ -94,6 +94,7 @@ type portRule struct {
 var (
 	allow = profile.Verdict{Kind: profile.Allow}
 	drop  = profile.Verdict{Kind: profile.Drop}
+	reset = profile.Verdict{Kind: profile.Refuse}
 )
 
 // addresses makes the rules about addresses of no pod.
@@ -448,6 +449,9 @@ func objectRule(object string, rule int) string {
 // add makes rules of a set of flows.
 func (x *profiler) add(flows flowset.Set, v profile.Verdict, reason string, from *origin) {
 	var o profile.Origin
+	if from != nil && from.resets && v == drop {
+		v = reset // a sidecar resets what it has accepted: nearer to that than silence
+	}
 	if from != nil {
 		o = profile.Origin{Object: from.String(), File: from.File, Line: from.Line}
 		if from.words != "" {

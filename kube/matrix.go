@@ -108,6 +108,9 @@ func (e *Evaluator) emit(g *grouping, pods []*pod, blocks []chan *block, rows []
 
 // fromNode opens what a pod on the host network reaches of the pods of its own node.
 func (e *Evaluator) fromNode(g *grouping, p *pod, pods []*pod, reach []*Reach) {
+	if e.cilium != nil { // the programs have it
+		return
+	}
 	x := podEnd(p)
 	for i, q := range pods {
 		if q.Pod.HostNetwork {
@@ -128,7 +131,7 @@ func (e *Evaluator) fromNode(g *grouping, p *pod, pods []*pod, reach []*Reach) {
 
 // toNode widens what a pod reaches of its own node.
 func (e *Evaluator) toNode(g *grouping, p *pod, pods []*pod, reach []*Reach) {
-	if !g.hosts || p.Pod.HostNetwork {
+	if !g.hosts || p.Pod.HostNetwork || e.cilium != nil {
 		return
 	}
 	for i, q := range pods {
@@ -165,8 +168,10 @@ func (g *grouping) compiled(n int32) *compiled {
 	if p == nil {
 		c := g.classes[n]
 		p = &compiled{broken: c.Broken() || len(g.e.cluster.Unread) > 0}
-		if !p.broken && !c.Pod.HostNetwork {
+		if !p.broken && (!c.Pod.HostNetwork || g.e.cilium != nil) {
 			p.egress, p.ingress = g.program(c, Egress), g.program(c, Ingress)
+		}
+		if !p.broken && !c.Pod.HostNetwork {
 			p.egressBesides, p.ingressBesides = g.besides(c, Egress), g.besides(c, Ingress)
 		}
 		g.progs[n] = p

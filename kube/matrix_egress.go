@@ -33,7 +33,7 @@ func (e *Evaluator) Egress(from *Workload) EgressSet {
 		reach := everyPort
 		if p != q || !p.IsPod() {
 			reach = g.one(prog.egress, g.of[q.index], false)
-			if x := podEnd(q); q.Pod.HostNetwork && e.isOwnNode(p, &x) != no {
+			if x := podEnd(q); q.Pod.HostNetwork && e.cilium == nil && e.isOwnNode(p, &x) != no {
 				reach.Possible = ported
 			}
 			reach = reach.Intersect(g.besideEgress(p, q, false))
@@ -61,7 +61,7 @@ func (e *Evaluator) through(p *pod, see func(cut)) EgressSet {
 	g := e.groups()
 	c := g.compiled(g.of[p.index])
 	set := throughProgram(c.egress, see)
-	if !p.Pod.HostNetwork {
+	if !p.Pod.HostNetwork && e.cilium == nil {
 		set.Possible = set.Possible.Union(flowset.Of(e.ownNode(p), ported))
 	}
 	for i := range c.egressBesides {
@@ -187,6 +187,13 @@ func (q *question) prefix(prefix netip.Prefix) Decision {
 	for a, v := range q.e.vips {
 		if prefix.Contains(a) {
 			known[a] = v.service.String()
+		}
+	}
+	if q.e.cilium != nil && len(q.e.cilium.hosts) > 0 { // nodes may have rules about their ingress
+		for a, n := range q.e.nodes {
+			if prefix.Contains(a) && known[a] == "" {
+				known[a] = n.String()
+			}
 		}
 	}
 	for _, a := range slices.SortedFunc(maps.Keys(known), netip.Addr.Compare) {

@@ -66,6 +66,9 @@ func (e *Evaluator) group() *grouping {
 		apart:  map[int32]Outside{},
 	}
 	signs := g.signs()
+	if e.cilium != nil {
+		g.ciliumClasses(signs)
+	}
 	apart := layerSigns(e.layers)
 	keys := make([]string, len(e.pods))
 	order := make([]*pod, len(e.pods))

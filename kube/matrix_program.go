@@ -75,6 +75,9 @@ type ruleKey struct {
 
 // program is the instructions for the pods of a class, in a direction.
 func (g *grouping) program(c *class, d Direction) []instr {
+	if g.e.cilium != nil {
+		return g.ciliumProgram(c, d)
+	}
 	var prog []instr
 	prog = g.tier(prog, g.e.admin, c, d)
 	prog = append(prog, instr{op: opTier})
@@ -134,7 +137,7 @@ func (g *grouping) admin(p *AdminPolicy, c *class, d Direction) []instr {
 		}
 		g.rules[key] = rules
 	}
-	return g.bind(rules, c, subject == maybe)
+	return g.bind(rules, c, subject == maybe || g.e.cilium != nil)
 }
 
 // bind resolves the names of ports on the subject.

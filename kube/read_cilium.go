@@ -139,7 +139,7 @@ func (c *ciliumReader) rule(n *tree.Node, d Direction, deny bool) CiliumRule {
 	for k, v := range c.fields(n) {
 		switch {
 		case !slices.Contains(known, k.Value):
-			c.unknown(k, known...)
+			c.unknown(k, slices.DeleteFunc(slices.Clone(known), func(s string) bool { return strings.HasSuffix(s, "Requires") })...)
 		case k.Value == "toPorts":
 			rule.Ports = c.ports(v, d, deny)
 		case k.Value == "icmps":

@@ -75,7 +75,7 @@ func (c *ciliumReader) portRule(n *tree.Node, d Direction, deny bool) CiliumPort
 	items := 0
 	for _, item := range c.items(ports, "ports", "port") {
 		items++
-		p.Ports = append(p.Ports, c.port(item, l7))
+		p.Ports = append(p.Ports, c.port(item, d, l7))
 	}
 	if items > ciliumMaxPorts {
 		c.errorf(ports, "%d ports: want at most %d, or a range with endPort", items, ciliumMaxPorts)
@@ -132,7 +132,7 @@ var ciliumProtocols = map[string][]Protocol{
 	"VRRP": nil, "IGMP": nil, "GRE": nil, "IPIP": nil, "IPV6": nil, "ESP": nil, "AH": nil,
 }
 
-func (c *ciliumReader) port(n *tree.Node, l7 string) CiliumPort {
+func (c *ciliumReader) port(n *tree.Node, d Direction, l7 string) CiliumPort {
 	p := CiliumPort{Pos: c.pos(n), Protocols: ciliumProtocols["ANY"]}
 	port, protocol, end := "", "ANY", int64(0)
 	var endAt *tree.Node
@@ -174,7 +174,10 @@ func (c *ciliumReader) port(n *tree.Node, l7 string) CiliumPort {
 	}
 	if isServiceName(strings.ToLower(port)) {
 		p.Name = strings.ToLower(port)
-		if end != 0 {
+		switch {
+		case end != 0 && d == Ingress: // toMapState in pkg/policy/l4.go
+			c.errorf(endAt, "endPort with the name of a port: Cilium's documentation says that it is ignored, and v1.20.2 makes a range of it: want the number")
+		case end != 0:
 			c.warnf(endAt, "endPort has no effect with the name of a port")
 		}
 		return p
@@ -209,8 +212,11 @@ func (c *ciliumReader) portRange(n *tree.Node, p *CiliumPort, port string, end i
 	}
 	p.First, p.Last = uint16(first), uint16(first)
 	switch {
-	case first == 0 && end == 0:
+	case first == 0: // keysForRange in pkg/policy/l4.go
 		p.Last = 65535
+		if end != 0 {
+			c.warnf(endAt, "endPort has no effect with port 0, which is every port")
+		}
 	case end > int64(first):
 		p.Last = uint16(end)
 	case endAt != nil && end != 0 && end < int64(first):

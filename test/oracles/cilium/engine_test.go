@@ -42,6 +42,7 @@ func configure(t *testing.T) {
 	option.Config.EnableIPv4, option.Config.EnableIPv6 = true, true
 	option.Config.EnableL7Proxy = true
 	option.Config.EnableICMPRules = true
+	option.Config.EnableHostFirewall = true // off by default: so we say undecidable of what it denies
 	option.Config.EnableNonDefaultDenyPolicies = true
 	option.Config.UnsafeDaemonConfigOption.AllowLocalhost = option.AllowLocalhostAlways // auto, in Kubernetes
 	policy.SetPolicyEnabled(option.DefaultEnforcement)

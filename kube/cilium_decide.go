@@ -109,7 +109,7 @@ func (v *ciliumVerdict) spec(s *ciliumSpec) {
 	selected := v.e.cilium.subject(s, v.self, v.o)
 	switch {
 	case selected == no:
-		base.Words = prefix + "does not select " + v.describeSelf()
+		base.Words = prefix + "does not select " + v.self.String()
 	case !sec.isolates && len(sec.rules) == 0:
 		base.Words = prefix + "is not about " + v.d.String()
 		selected = no
@@ -154,11 +154,15 @@ func (v *ciliumVerdict) spec(s *ciliumSpec) {
 	}
 }
 
-func (w *walk) describeSelf() string {
-	if w.self.pod != nil {
-		return w.self.pod.String()
+// String is the object behind an end, or its addresses.
+func (x *end) String() string {
+	switch {
+	case x.pod != nil:
+		return x.pod.String()
+	case x.node != nil:
+		return x.node.String()
 	}
-	return w.self.node.String()
+	return x.addrs.String()
 }
 
 // rule reports whether a rule is about the flow.
@@ -248,7 +252,7 @@ func (v *ciliumVerdict) end(host bool) outcome {
 	case v.admitted == maybe || v.isolated == maybe:
 		return out | mayAllow | mayDeny
 	}
-	words := "policies select " + v.describeSelf() + ", and no rule of theirs admits this"
+	words := "policies select " + v.self.String() + ", and no rule of theirs admits this"
 	v.o.consider(Considered{Direction: v.d, Layer: CiliumLayer, Says: Denies, Words: words, Decides: true})
 	return mayDeny
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // ciliumAsk is "# shop/web > shop/db TCP/5432: allowed"; lines that follow say what has to be found in the decision.
-var ciliumAsk = regexp.MustCompile(`^# (\S+) > (svc )?(\S+) (TCP|UDP|SCTP)/(\d+): (\w+)$`)
+var ciliumAsk = regexp.MustCompile(`^# (\S+) > (svc )?(\S+) (TCP|UDP|SCTP)/(\d+): (\w[\w ]*)$`)
 
 // TestCilium asks about testdata/cilium what its comments answer. Both ways of deciding have to say it.
 func TestCilium(t *testing.T) {
@@ -110,7 +110,11 @@ func askCilium(t *testing.T, e *Evaluator, c *Cluster, m []string) Decision {
 	}
 	var to Destination
 	a, err := netip.ParseAddr(m[3])
+	if p, err := netip.ParsePrefix(m[3]); err == nil {
+		to.Prefix = p
+	}
 	switch {
+	case to.Prefix.IsValid():
 	case m[2] != "":
 		for _, s := range c.Services {
 			if s.Namespace+"/"+s.Name == m[3] {

@@ -18,7 +18,9 @@ func (r *reader) ciliumPolicy(m Meta, n *tree.Node) {
 	given := false
 	for k, v := range r.fields(n) {
 		switch k.Value {
-		case "apiVersion", "kind", "metadata", "status":
+		case "apiVersion", "kind", "metadata":
+		case "status":
+			c.status(v)
 		case "spec":
 			given = true
 			r.push("spec", 0)
@@ -35,6 +37,25 @@ func (r *reader) ciliumPolicy(m Meta, n *tree.Node) {
 	}
 	if !given {
 		r.errorf(n, "has no spec: want spec or specs")
+	}
+}
+
+// status marks a policy of which Cilium's operator has found that it is not valid.
+func (c *ciliumReader) status(n *tree.Node) {
+	conditions := n.Get("conditions")
+	if conditions == nil {
+		return
+	}
+	for _, item := range c.items(conditions, "conditions", "status: condition") {
+		value := func(name string) string {
+			if v := item.Get(name); v != nil && v.Kind == tree.Scalar {
+				return v.Value
+			}
+			return ""
+		}
+		if value("type") == "Valid" && value("status") == "False" {
+			c.errorf(item, "Cilium has refused the object: %s", short(value("message")))
+		}
 	}
 }
 

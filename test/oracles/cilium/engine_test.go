@@ -10,6 +10,9 @@ import (
 	"sync"
 	"testing"
 
+	cmtypes "github.com/cilium/cilium/pkg/clustermesh/types"
+	"github.com/cilium/cilium/pkg/crypto/certificatemanager"
+	envoypolicy "github.com/cilium/cilium/pkg/envoy/policy"
 	"github.com/cilium/cilium/pkg/identity"
 	"github.com/cilium/cilium/pkg/identity/identitymanager"
 	ipcache "github.com/cilium/cilium/pkg/ipcache/types"
@@ -19,15 +22,19 @@ import (
 	"github.com/cilium/cilium/pkg/k8s/utils"
 	"github.com/cilium/cilium/pkg/labels"
 	"github.com/cilium/cilium/pkg/labelsfilter"
+	"github.com/cilium/cilium/pkg/loadbalancer"
 	"github.com/cilium/cilium/pkg/option"
 	"github.com/cilium/cilium/pkg/policy"
 	"github.com/cilium/cilium/pkg/policy/api"
+	policyk8s "github.com/cilium/cilium/pkg/policy/k8s"
 	"github.com/cilium/cilium/pkg/policy/types"
 	policyutils "github.com/cilium/cilium/pkg/policy/utils"
+	"github.com/cilium/cilium/pkg/source"
 	testidentity "github.com/cilium/cilium/pkg/testutils/identity"
 	testpolicy "github.com/cilium/cilium/pkg/testutils/policy"
 	ports "github.com/cilium/cilium/pkg/types"
 	"github.com/cilium/cilium/pkg/u8proto"
+	"github.com/cilium/statedb"
 	"sigs.k8s.io/yaml"
 )
 
@@ -59,15 +66,40 @@ type engine struct {
 	known map[string]*identity.Identity
 	named map[identity.NumericIdentity]map[string]uint16 // "web/TCP"
 	next  identity.NumericIdentity
+
+	db       *statedb.DB
+	services statedb.RWTable[*loadbalancer.Service]
+	backends statedb.RWTable[*loadbalancer.Backend]
 }
 
 func newEngine() *engine {
 	e := &engine{known: map[string]*identity.Identity{}, named: map[identity.NumericIdentity]map[string]uint16{}, next: 1000}
+	translator := envoypolicy.NewEnvoyL7RulesTranslator(silent, certificatemanager.NewMockSecretManagerInline())
 	e.ids = identitymanager.NewIDManager(silent)
-	e.repo = policy.NewPolicyRepository(silent, nil, nil, nil, e.ids, testpolicy.NewPolicyMetricsNoop())
+	e.repo = policy.NewPolicyRepository(silent, nil, nil, translator, e.ids, testpolicy.NewPolicyMetricsNoop())
 	e.repo.GetSelectorCache().SetLocalIdentityNotifier(testidentity.NewDummyIdentityNotifier())
 	e.repo.SetNamedPortsGetter(e)
+	e.db = statedb.New()
+	var err error
+	if e.services, err = loadbalancer.NewServicesTable(loadbalancer.DefaultConfig, e.db); err == nil {
+		e.backends, err = loadbalancer.NewBackendsTable(e.db)
+	}
+	if err != nil {
+		panic(err)
+	}
 	return e
+}
+
+// service gives Cilium a service with its labels, what it selects, and where it leads to.
+func (e *engine) service(namespace, name string, own, selector map[string]string, addresses ...string) {
+	txn := e.db.WriteTxn(e.services, e.backends)
+	defer txn.Commit()
+	n := loadbalancer.NewServiceName(namespace, name)
+	e.services.Insert(txn, &loadbalancer.Service{Name: n, Labels: labels.Map2Labels(own, labels.LabelSourceK8s), Selector: selector})
+	for _, a := range addresses {
+		at := loadbalancer.NewL3n4Addr(loadbalancer.TCP, cmtypes.MustParseAddrCluster(a), 0, loadbalancer.ScopeExternal)
+		e.backends.Insert(txn, &loadbalancer.Backend{ServiceName: n, Address: at, Source: source.Kubernetes})
+	}
 }
 
 // GetNamedPorts is how Cilium learns the ports of destinations by name.
@@ -160,6 +192,7 @@ func (e *engine) apply(text string) error {
 		if meta.Kind == "CiliumClusterwideNetworkPolicy" {
 			kind = ipcache.ResourceKindCCNP
 		}
+		policyk8s.ResolveToServices(e.db.ReadTxn(), e.services, e.backends, &p)
 		var rules api.Rules
 		if rules, err = p.Parse(silent, clusterName); err == nil {
 			entries = policyutils.RulesToPolicyEntries(rules)

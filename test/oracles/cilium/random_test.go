@@ -27,6 +27,7 @@ type world struct {
 	pods      []podOf
 	groups    []object
 	policies  []string
+	host      bool // a spec for nodes is made, which have no such rules
 }
 
 type podOf struct{ namespace, name, node string }
@@ -55,10 +56,10 @@ func (w *world) write(o object) string {
 	return string(text)
 }
 
-var prefixes = []string{"10.0.0.0/8", "10.9.0.0/16", "0.0.0.0/0", "198.51.100.0/24", "198.51.100.7/32", "203.0.113.0/24", "192.0.2.0/24"}
+var prefixes = []string{"10.0.0.0/8", "10.9.0.0/16", "0.0.0.0/0", "198.51.100.0/24", "198.51.100.7/32", "203.0.113.0/24", "192.0.2.0/24", "::/0", "2001:db8::/32"}
 
 // outside are addresses that no pod and no node has. The API server is at one of them.
-var outside = []string{"198.51.100.7", "198.51.100.200", "10.9.9.9", "10.1.1.1", "203.0.113.50"}
+var outside = []string{"198.51.100.7", "198.51.100.200", "10.9.9.9", "10.1.1.1", "203.0.113.50", "2001:db8::7", "2001:db9::7"}
 
 const apiServer = "203.0.113.6"
 
@@ -74,7 +75,9 @@ func newWorld(seed uint64) *world {
 	for i, name := range []string{"node0", "node1"} {
 		w.write(object{
 			"apiVersion": "v1", "kind": "Node", "metadata": object{"name": name, "labels": object{"zone": name}},
-			"status": object{"addresses": []object{{"type": "InternalIP", "address": fmt.Sprintf("192.0.2.%d", i+1)}}},
+			"status": object{"addresses": []object{
+				{"type": "InternalIP", "address": fmt.Sprintf("192.0.2.%d", i+1)}, {"type": "InternalIP", "address": fmt.Sprintf("fd01::%d", i+1)},
+			}},
 		})
 	}
 	w.write(object{
@@ -95,7 +98,7 @@ func newWorld(seed uint64) *world {
 			"spec": object{"nodeName": p.node, "serviceAccountName": account, "containers": []object{{
 				"name": "c", "ports": []object{{"name": "web", "containerPort": number}},
 			}}},
-			"status": object{"podIPs": []object{{"ip": fmt.Sprintf("10.0.0.%d", 10+i)}}},
+			"status": object{"podIPs": []object{{"ip": fmt.Sprintf("10.0.0.%d", 10+i)}, {"ip": fmt.Sprintf("fd00::%d", 10+i)}}},
 		})
 		e.pod(p.name, spaces[p.namespace], own, account, map[string]uint16{"web/TCP": uint16(number)})
 		w.pods = append(w.pods, p)
@@ -110,10 +113,39 @@ func newWorld(seed uint64) *world {
 	e.add("remote", identity.ReservedIdentityRemoteNode, labels.LabelRemoteNode)
 	w.groups = append(w.groups, w.group("g0", "10.0.0.0/8"), w.group("g1", "198.51.100.0/24"), w.group("g2", "198.51.100.7/32"))
 	w.addresses()
+	w.services()
 	for range 1 + w.IntN(4) {
 		w.policies = append(w.policies, w.write(w.policy(len(w.policies))))
 	}
 	return w
+}
+
+// services are one that selects pods, and one that leads outside.
+func (w *world) services() {
+	selector := map[string]string{"app": "x"}
+	w.write(object{"apiVersion": "v1", "kind": "Service", "metadata": object{"name": "x", "namespace": "ns0", "labels": object{"tier": "a"}}, "spec": object{"selector": selector}})
+	w.engine.service("ns0", "x", map[string]string{"tier": "a"}, selector)
+	w.write(object{"apiVersion": "v1", "kind": "Service", "metadata": object{"name": "out", "namespace": "ns1", "labels": object{"tier": "b"}}, "spec": object{}})
+	w.write(object{
+		"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+		"metadata":  object{"name": "out-1", "namespace": "ns1", "labels": object{"kubernetes.io/service-name": "out"}},
+		"endpoints": []object{{"addresses": []string{"10.9.9.9"}}, {"addresses": []string{"10.0.0.10"}}}, // the second is a pod, which is in no CIDR
+	})
+	w.engine.service("ns1", "out", map[string]string{"tier": "b"}, nil, "10.9.9.9", "10.0.0.10")
+}
+
+func (w *world) toService() object {
+	if w.IntN(2) == 0 {
+		s := []object{{"serviceName": "x", "namespace": "ns0"}, {"serviceName": "x"}, {"serviceName": "out", "namespace": "ns1"}}[w.IntN(3)]
+		return object{"k8sService": s}
+	}
+	s := []object{
+		{"selector": object{}},
+		{"selector": object{"matchLabels": object{"tier": "a"}}},
+		{"selector": object{"matchLabels": object{"k8s:tier": "b"}}, "namespace": "ns1"},
+		{"selector": object{"matchExpressions": []object{{"key": "tier", "operator": "NotIn", "values": []string{"a"}}}}},
+	}[w.IntN(4)]
+	return object{"k8sServiceSelector": s}
 }
 
 func (w *world) group(name, cidr string) object {
@@ -129,7 +161,7 @@ func (w *world) group(name, cidr string) object {
 // addresses gives those outside the labels of the CIDRs and groups that hold them (cidrsAndLabelsForCIDRGroup in pkg/policy/k8s).
 func (w *world) addresses() {
 	var all []netip.Prefix
-	for _, p := range prefixes {
+	for _, p := range append([]string{"10.9.9.9/32"}, prefixes...) {
 		all = append(all, netip.MustParsePrefix(p))
 	}
 	for _, s := range append([]string{apiServer}, outside...) {
@@ -177,7 +209,7 @@ func (w *world) policy(i int) object {
 
 func (w *world) spec(wide bool) object {
 	s := object{"endpointSelector": w.selector(false)}
-	if wide && w.IntN(3) == 0 {
+	if w.host = wide && w.IntN(3) == 0; w.host {
 		s = object{"nodeSelector": []object{{}, {"matchLabels": object{"zone": "node0"}}, {"matchLabels": object{"zone": "node1"}}}[w.IntN(3)]}
 	}
 	for _, d := range []string{"ingress", "egress"} {
@@ -251,7 +283,14 @@ func (w *world) rules(d string, deny bool) []object {
 func (w *world) rule(d string, deny bool) object {
 	r := object{}
 	side := map[string]string{"ingress": "from", "egress": "to"}[d]
-	switch w.IntN(7) {
+	switch w.IntN(8) {
+	case 7:
+		if d == "egress" && !deny {
+			r["toServices"] = []object{w.toService()}
+			if w.IntN(2) == 0 {
+				r["toServices"] = []object{w.toService(), w.toService()}
+			}
+		}
 	case 0, 1:
 		var list []object
 		for range w.IntN(3) {
@@ -266,7 +305,7 @@ func (w *world) rule(d string, deny bool) object {
 	case 3:
 		r[side+"CIDR"] = w.some(prefixes...)
 	case 4:
-		set := object{"cidr": w.pick("10.0.0.0/8", "198.51.100.0/24", "0.0.0.0/0")}
+		set := object{"cidr": w.pick("10.0.0.0/8", "198.51.100.0/24", "0.0.0.0/0", "2001:db8::/32")}
 		switch w.IntN(4) {
 		case 0:
 			set = object{"cidrGroupRef": w.pick("g0", "g1", "g2")}
@@ -280,6 +319,9 @@ func (w *world) rule(d string, deny bool) object {
 	}
 	if w.IntN(2) == 0 {
 		r["toPorts"] = w.ports()
+		if !deny && !w.host && w.IntN(4) == 0 { // what narrows a connection does not refuse it
+			r["toPorts"] = []object{{"ports": []object{{"port": w.pick("80", "web"), "protocol": "TCP"}}, "rules": object{"http": []object{{"method": "GET"}}}}}
+		}
 	} else if w.IntN(12) == 0 {
 		r["icmps"] = []object{{"fields": []object{{"type": 8}}}}
 	}
@@ -361,8 +403,8 @@ func (w *world) networkPolicy() object {
 	return s
 }
 
-// clusters is how many TestRandom makes: some 0.3 s each on 2 processors. docs/conformance.md is of 600.
-var clusters = flag.Int("clusters", 60, "how many clusters to make at random")
+// clusters is how many TestRandom makes: each takes some 0.3 s. docs/conformance.md is of 600.
+var clusters = flag.Int("clusters", 30, "how many clusters to make at random")
 
 // TestRandom asks both engines about clusters made at random: every pod to every pod, to and from addresses outside, and nodes.
 func TestRandom(t *testing.T) {

@@ -45,6 +45,7 @@ type ciliumSection struct {
 // ciliumRule is a rule with its selectors as Cilium completes them.
 type ciliumRule struct {
 	*CiliumRule
+	meta  *Meta
 	index int
 	deny  bool
 	all   bool
@@ -153,18 +154,18 @@ func (c *cilium) policy(p *CiliumPolicy) {
 			sec := &s.sections[d]
 			sec.isolates = section.Isolates()
 			for j := range section.Allow {
-				sec.rules = append(sec.rules, c.rule(completed(&section.Allow[j], p.Namespace, init), j, false))
+				sec.rules = append(sec.rules, c.rule(&p.Meta, completed(&section.Allow[j], p.Namespace, init), j, false))
 			}
 			for j := range section.Deny {
-				sec.rules = append(sec.rules, c.rule(completed(&section.Deny[j], p.Namespace, init), j, true))
+				sec.rules = append(sec.rules, c.rule(&p.Meta, completed(&section.Deny[j], p.Namespace, init), j, true))
 			}
 		}
 		add(s)
 	}
 }
 
-func (c *cilium) rule(r *CiliumRule, index int, deny bool) *ciliumRule {
-	rule := &ciliumRule{CiliumRule: r, index: index, deny: deny, all: r.Everywhere()}
+func (c *cilium) rule(meta *Meta, r *CiliumRule, index int, deny bool) *ciliumRule {
+	rule := &ciliumRule{CiliumRule: r, meta: meta, index: index, deny: deny, all: r.Everywhere()}
 	for i := range r.Peers {
 		p := c.peer(&r.Peers[i], r, deny)
 		rule.local = rule.local || p.local

@@ -22,13 +22,18 @@ func (g *grouping) ciliumProgram(c *class, d Direction) []instr {
 		prog = append(g.tier(prog, g.e.admin, c, d), instr{op: opTier})
 	}
 	isolated := no
+	var isolates origin
 	var admits []instr
 	for _, s := range cl.specs(&self) {
 		if s.meta.Broken() {
 			isolated = max(isolated, maybe)
-			admits = append(admits, g.everything(Allow, true))
+			o := origin{Pos: s.pos, object: s.meta, words: "it has an error, and may decide anything"}
+			if isolates.object == nil {
+				isolates = o
+			}
+			admits = append(admits, of(o, []instr{g.everything(Allow, true)})...)
 			if s.layer == CiliumLayer {
-				prog = append(prog, g.everything(Deny, true))
+				prog = append(prog, of(o, []instr{g.everything(Deny, true)})...)
 			}
 			continue
 		}
@@ -41,6 +46,9 @@ func (g *grouping) ciliumProgram(c *class, d Direction) []instr {
 			selected = maybe
 		}
 		if sec.isolates {
+			if selected > isolated {
+				isolates = origin{Pos: s.pos, object: s.meta, words: "it selects the pods, and no rule of any policy admits this"}
+			}
 			isolated = max(isolated, selected)
 		}
 		for _, r := range sec.rules {
@@ -67,7 +75,7 @@ func (g *grouping) ciliumProgram(c *class, d Direction) []instr {
 	if d == Ingress && !host {
 		prog = append(prog, g.ownHosts(&self))
 	}
-	return append(prog, g.everything(Deny, host || isolated == maybe))
+	return append(prog, of(isolates, []instr{g.everything(Deny, host || isolated == maybe)})...)
 }
 
 // ownHosts lets everything through that is, or may be, on the network of the node that an end is on.
@@ -118,7 +126,11 @@ func (g *grouping) ciliumRule(r *ciliumRule, c *class, d Direction) []instr {
 	key := ruleKey{k, d}
 	list, there := g.rules[key]
 	if !there {
-		list = g.newCiliumRule(r, c, d)
+		o := origin{Pos: r.Pos, object: r.meta, rule: r.index + 1}
+		if r.deny {
+			o.name = d.String() + "Deny"
+		}
+		list = of(o, g.newCiliumRule(r, c, d))
 		g.rules[key] = list
 	}
 	return list
@@ -138,10 +150,8 @@ func (g *grouping) newCiliumRule(r *ciliumRule, c *class, d Direction) []instr {
 		s := g.ciliumPeer(p, c)
 		base.peers.yes = append(base.peers.yes, s.yes...)
 		base.peers.maybe = append(base.peers.maybe, s.maybe...)
-		if d == Egress {
-			a, m := g.e.cilium.outside(p, &self)
-			base.addrs, base.some = base.addrs.Union(a), base.some.Union(m)
-		}
+		a, m := g.e.cilium.outside(p, &self)
+		base.addrs, base.some = base.addrs.Union(a), base.some.Union(m)
 	}
 	base.peers = base.peers.tidy()
 	if len(r.Ports) == 0 {

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -83,6 +84,10 @@ func isIn(d Decision, kind, want string) bool {
 		}
 	case "note":
 		list = d.Notes
+	case "remedy":
+		for _, r := range d.Remedies {
+			list = append(list, fmt.Sprintf("%v %s in %s: %s", r.Direction, r.Object, r.Namespace, r.Words))
+		}
 	}
 	for _, s := range list {
 		if strings.Contains(s, want) {

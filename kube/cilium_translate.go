@@ -22,7 +22,7 @@ func (c *cilium) networkPolicy(p *NetworkPolicy) *ciliumSpec {
 			for _, port := range from.Ports {
 				r.Ports = append(r.Ports, CiliumPorts{Pos: port.Pos, Ports: []CiliumPort{k8sPort(port)}})
 			}
-			rule := c.rule(r, i, false)
+			rule := c.rule(&p.Meta, r, i, false)
 			rule.all = len(r.Peers) == 0
 			sec.rules = append(sec.rules, rule)
 		}

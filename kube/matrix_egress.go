@@ -108,7 +108,11 @@ func (e *Evaluator) Ingress(to *Workload) IngressSet {
 		q := e.byObject[w]
 		reach := g.one(prog, g.of[q.index], false)
 		x := podEnd(q)
-		switch m := e.isOwnNode(p, &x); {
+		m := no
+		if e.cilium == nil { // whose programs have it
+			m = e.isOwnNode(p, &x)
+		}
+		switch {
 		case p == q && p.IsPod() || m == yes && !p.Pod.HostNetwork:
 			reach = everyPort
 		case m == maybe && !p.Pod.HostNetwork:

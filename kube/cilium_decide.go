@@ -1,6 +1,9 @@
 package kube
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // cilium asks Cilium's rules about one flow. An end is in default deny in a direction as soon as one rule that is about it asks for that;
 // what denies wins over all that admits; and a pod's own node reaches it, unless something denies that too (Repository.computePolicyEnforcementAndRules
@@ -149,7 +152,7 @@ func (v *ciliumVerdict) spec(s *ciliumSpec) {
 				v.narrowed(r)
 			}
 		}
-		c.Words = prefix + c.Words
+		c.Words = strings.TrimSuffix(prefix+c.Words, ": ")
 		v.consider(c)
 	}
 }

@@ -403,7 +403,7 @@ func (w *world) networkPolicy() object {
 	return s
 }
 
-// clusters is how many TestRandom makes: each takes some 0.3 s. docs/conformance.md is of 600.
+// clusters is how many TestRandom makes: each takes some 0.3 s. docs/conformance.md is of 120.
 var clusters = flag.Int("clusters", 30, "how many clusters to make at random")
 
 // TestRandom asks both engines about clusters made at random: every pod to every pod, to and from addresses outside, and nodes.

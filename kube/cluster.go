@@ -13,6 +13,9 @@ type Cluster struct {
 	NetworkPolicies []*NetworkPolicy
 	AdminPolicies   []*AdminPolicy // AdminNetworkPolicy, BaselineAdminNetworkPolicy, ClusterNetworkPolicy
 
+	CiliumPolicies []*CiliumPolicy // CiliumNetworkPolicy and CiliumClusterwideNetworkPolicy
+	CIDRGroups     []*CiliumCIDRGroup
+
 	EgressFirewalls []*EgressFirewall // EgressFirewall and EgressNetworkPolicy
 	EgressIPs       []*EgressIP
 	Proxies         []*Proxy

@@ -34,7 +34,11 @@ func (e *Evaluator) Decide(from Origin, to Destination, protocol Protocol, port 
 	if len(e.cluster.Unread) > 0 && d.Verdict != Undecidable {
 		p := e.cluster.Unread[0]
 		d.Verdict = Undecidable
-		d.Reasons = append(d.Reasons, Reason{Pos: p.Pos, Words: "could not be read, and may be a policy: " + p.What})
+		words := "could not be read, and may be a policy: " + p.What
+		if e.both != nil {
+			words = p.Object + " " + p.What
+		}
+		d.Reasons = append(d.Reasons, Reason{Pos: p.Pos, Words: words})
 	}
 	return d
 }
@@ -148,7 +152,7 @@ func (q *question) families(to end) Decision {
 		parts = append(parts, DecisionPart{To: name, Decision: q.flow(flow{from: f, to: t})})
 	}
 	if len(parts) == 0 {
-		return Decision{Verdict: Denied, Notes: []string{"the two have no address family in common"}}
+		return Decision{Verdict: Denied, Egress: Denied, Ingress: Denied, Notes: []string{"the two have no address family in common"}}
 	}
 	return join(parts)
 }
@@ -217,7 +221,7 @@ func (q *question) flow(f flow) Decision {
 	service := f.before
 	f.before = nil
 	judged, after := f, q.e.assume.EgressAfterTranslation
-	if q.e.calico != nil { // Calico sees what the service's address is translated to
+	if q.e.calico != nil || q.e.cilium != nil { // both see what the service's address is translated to
 		after = True
 	}
 	if after == False {

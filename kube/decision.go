@@ -89,12 +89,13 @@ const (
 	MeshLayer // Istio
 
 	CalicoLayer // policies of Calico, in the place of the tiers
+	CiliumLayer // the rules of Cilium, of the tiers
 )
 
 func (l Layer) String() string {
 	return [...]string{
 		"routing", "admin tier", "NetworkPolicy", "baseline tier", "default",
-		EgressFirewallLayer: "EgressFirewall", EgressNetworkPolicyLayer: "EgressNetworkPolicy", MeshLayer: "Istio", CalicoLayer: "Calico",
+		EgressFirewallLayer: "EgressFirewall", EgressNetworkPolicyLayer: "EgressNetworkPolicy", MeshLayer: "Istio", CalicoLayer: "Calico", CiliumLayer: "Cilium",
 	}[l]
 }
 

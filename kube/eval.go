@@ -28,7 +28,9 @@ type Evaluator struct {
 	admin    []*AdminPolicy // by priority
 	baseline []*AdminPolicy
 	blocks   map[*IPBlock]flowset.Addrs
-	calico   *calico // nil where the cluster has nothing of Calico
+	calico   *calico  // nil where the cluster has nothing of Calico
+	cilium   *cilium  // nil: the plugin is none that is known
+	both     *Problem // the cluster has policies of two plugins
 
 	layers []layer // beside the tiers
 
@@ -39,7 +41,7 @@ type Evaluator struct {
 type Assumptions struct {
 	// BlocksSelectPods tells whether the network plugin compares the addresses of pods with ipBlock and networks peers. The
 	// API's own conformance tests want it, and most do; Cilium does not. Unset is taken for True, with a note in a
-	// decision that depends on it.
+	// decision that depends on it. Of a cluster with objects of Cilium it is False.
 	BlocksSelectPods Tristate
 	// EgressAfterTranslation tells whether the network plugin judges egress to a service by the pod that it leads to (Calico, Cilium,
 	// OVN-Kubernetes, Antrea, and any that passes Kubernetes' own tests), or by the service's address and port (Amazon VPC CNI). The
@@ -128,7 +130,13 @@ func Compile(c *Cluster, assume Assumptions) *Evaluator {
 	e.addPods()
 	e.addServices()
 	e.calico = e.compileCalico()
+	if e.calico != nil && len(c.CiliumPolicies) > 0 {
+		return mixed(c, assume)
+	}
 	e.compileLayers()
+	if c.hasCilium() {
+		e.compileCilium()
+	}
 	e.groups = sync.OnceValue(e.group)
 	return e
 }
@@ -306,4 +314,17 @@ func (e *Evaluator) Workloads() []*Workload {
 		}
 	}
 	return list
+}
+
+// mixed is the evaluator of a cluster with policies of both Cilium and Calico: which of them is its network plugin is not in the objects, so
+// that nothing is certain.
+func mixed(c *Cluster, assume Assumptions) *Evaluator {
+	at := &c.CiliumPolicies[0].Meta
+	p := Problem{Pos: at.Pos, Severity: Error, Object: at.String(), What: "is of Cilium, and the cluster has policies of Calico too: which of them is enforced is not known"}
+	both := *c
+	both.CiliumPolicies = nil
+	both.Unread = append([]Problem{p}, c.Unread...)
+	e := Compile(&both, assume)
+	e.both = &p
+	return e
 }

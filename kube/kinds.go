@@ -61,6 +61,10 @@ var kinds = map[string]kind{
 	"security.istio.io/PeerAuthentication":    {nil, true, (*reader).peerAuthentication},
 	"security.istio.io/RequestAuthentication": {nil, true, (*reader).meshOther},
 
+	"cilium.io/CiliumNetworkPolicy":            {[]string{"v2"}, true, (*reader).ciliumPolicy},
+	"cilium.io/CiliumClusterwideNetworkPolicy": {[]string{"v2"}, false, (*reader).ciliumPolicy},
+	"cilium.io/CiliumCIDRGroup":                {[]string{"v2", "v2alpha1"}, false, (*reader).ciliumCIDRGroup},
+
 	"policy.networking.k8s.io/AdminNetworkPolicy":         {[]string{"v1alpha1"}, false, (*reader).adminNetworkPolicy},
 	"policy.networking.k8s.io/BaselineAdminNetworkPolicy": {[]string{"v1alpha1"}, false, (*reader).baselineAdminNetworkPolicy},
 	"policy.networking.k8s.io/ClusterNetworkPolicy":       {[]string{"v1alpha2"}, false, (*reader).clusterNetworkPolicy},
@@ -116,6 +120,12 @@ var bystanderGroups = map[string]bool{
 	"operator.tigera.io": true, "monitoring.coreos.com": true, "cert-manager.io": true, "operators.coreos.com": true,
 }
 
+// ciliumBystanders are the kinds of Cilium that have none.
+var ciliumBystanders = map[string]bool{
+	"CiliumEndpoint": true, "CiliumEndpointSlice": true, "CiliumIdentity": true, "CiliumNode": true, "CiliumEgressGatewayPolicy": true,
+	"CiliumLoadBalancerIPPool": true, "CiliumPodIPPool": true, "CiliumL2AnnouncementPolicy": true, "CiliumGatewayClassConfig": true,
+}
+
 // bystander reports whether a kind has no part in what sockets may reach.
 func bystander(group, kind string) bool {
 	switch group {
@@ -127,6 +137,8 @@ func bystander(group, kind string) bool {
 		return kind == "ControllerRevision"
 	case "projectcalico.org", "crd.projectcalico.org":
 		return calicoBystanders[kind]
+	case "cilium.io": // what its agents and load balancers keep; CiliumEgressGatewayPolicy only changes the source address
+		return ciliumBystanders[kind] || strings.HasPrefix(kind, "CiliumBGP")
 	}
 	return bystanderGroups[group]
 }

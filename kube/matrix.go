@@ -123,6 +123,9 @@ func (e *Evaluator) withoutPolicies(g *grouping, p *pod, pods []*pod, reach []*R
 
 // fromNode opens what a pod on the host network reaches of the pods of its own node.
 func (e *Evaluator) fromNode(g *grouping, p *pod, pods []*pod, reach []*Reach) {
+	if e.cilium != nil { // the programs have it
+		return
+	}
 	x := podEnd(p)
 	open := e.calico.fromHost(p)
 	for i, q := range pods {
@@ -144,7 +147,7 @@ func (e *Evaluator) fromNode(g *grouping, p *pod, pods []*pod, reach []*Reach) {
 
 // toNode widens what a pod reaches of its own node.
 func (e *Evaluator) toNode(g *grouping, p *pod, pods []*pod, reach []*Reach) {
-	if !g.hosts || p.Pod.HostNetwork {
+	if !g.hosts || p.Pod.HostNetwork || e.cilium != nil {
 		return
 	}
 	for i, q := range pods {
@@ -191,9 +194,11 @@ func (g *grouping) compiled(n int32) *compiled {
 	if p == nil {
 		c := g.classes[n]
 		p = &compiled{broken: c.Broken() || len(g.e.cluster.Unread) > 0, family: c.family}
-		if !p.broken && !c.Pod.HostNetwork {
+		if !p.broken && (!c.Pod.HostNetwork || g.e.cilium != nil) {
 			p.egress, p.ingress = g.program(c, Egress), g.program(c, Ingress)
-			p.egressBesides, p.ingressBesides = g.besides(c, Egress), g.besides(c, Ingress)
+			if !c.Pod.HostNetwork {
+				p.egressBesides, p.ingressBesides = g.besides(c, Egress), g.besides(c, Ingress)
+			}
 		} else if g.e.calico.holds(c.pod) != nil {
 			p.egress = []instr{g.everything(Deny, true)}
 			p.ingress = p.egress

@@ -39,7 +39,7 @@ func (e *Evaluator) Egress(from *Workload) EgressSet {
 			reach = Reach{}
 		case p != q || !p.IsPod():
 			reach = g.one(prog.egress, g.of[q.index])
-			if q.Pod.HostNetwork && !p.Pod.HostNetwork && e.isOwnNode(p, &x) != no {
+			if q.Pod.HostNetwork && !p.Pod.HostNetwork && e.cilium == nil && e.isOwnNode(p, &x) != no {
 				reach = *e.toOwnNode(p, q, &reach)
 			}
 			reach = reach.Intersect(g.besideEgress(p, q, false))
@@ -68,7 +68,7 @@ func (e *Evaluator) through(p *pod, see func(cut)) EgressSet {
 	c := g.compiled(g.of[p.index])
 	set := throughProgram(c.egress, see)
 	switch {
-	case p.Pod.HostNetwork:
+	case p.Pod.HostNetwork, e.cilium != nil:
 	case e.calico != nil:
 		set = e.calico.toHostAddrs(p, set)
 	default:
@@ -124,7 +124,11 @@ func (e *Evaluator) Ingress(to *Workload) IngressSet {
 		q := e.byObject[w]
 		reach := g.one(prog, g.of[q.index])
 		x := podEnd(q)
-		switch m := e.isOwnNode(p, &x); {
+		m := no
+		if e.cilium == nil { // whose programs have it
+			m = e.isOwnNode(p, &x)
+		}
+		switch {
 		case q.Broken():
 			reach = unknownReach
 		case p.family&q.family == 0:
@@ -216,6 +220,13 @@ func (q *question) prefix(prefix netip.Prefix) Decision {
 	for _, a := range q.e.calico.held() {
 		if _, there := known[a]; !there && prefix.Contains(a) {
 			known[a] = ""
+		}
+	}
+	if q.e.cilium != nil && len(q.e.cilium.hosts) > 0 { // nodes may have rules about their ingress
+		for a, n := range q.e.nodes {
+			if prefix.Contains(a) && known[a] == "" {
+				known[a] = n.String()
+			}
 		}
 	}
 	for _, a := range slices.SortedFunc(maps.Keys(known), netip.Addr.Compare) {

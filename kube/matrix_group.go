@@ -71,6 +71,9 @@ func (e *Evaluator) group() *grouping {
 		g.calico = newCalicoGroups()
 	}
 	signs := g.signs()
+	if e.cilium != nil {
+		g.ciliumClasses(signs)
+	}
 	apart := layerSigns(e.layers)
 	keys := make([]string, len(e.pods))
 	order := make([]*pod, len(e.pods))

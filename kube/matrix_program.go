@@ -79,6 +79,9 @@ func (g *grouping) program(c *class, d Direction) []instr {
 	if g.e.calico != nil {
 		return g.e.calico.program(g, c, d)
 	}
+	if g.e.cilium != nil {
+		return g.ciliumProgram(c, d)
+	}
 	var prog []instr
 	prog = g.tier(prog, g.e.admin, c, d)
 	prog = append(prog, instr{op: opTier})
@@ -138,7 +141,7 @@ func (g *grouping) admin(p *AdminPolicy, c *class, d Direction) []instr {
 		}
 		g.rules[key] = rules
 	}
-	return g.bind(rules, c, subject == maybe)
+	return g.bind(rules, c, subject == maybe || g.e.cilium != nil)
 }
 
 // bind resolves the names of ports on the subject.

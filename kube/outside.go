@@ -52,7 +52,7 @@ func (e *Evaluator) fromOutside(p *pod) EgressSet {
 	g := e.groups()
 	c := g.compiled(g.of[p.index])
 	set := throughProgram(c.ingress, nil)
-	if !p.Pod.HostNetwork {
+	if !p.Pod.HostNetwork && e.cilium == nil {
 		own := flowset.Of(e.ownNode(p), ported)
 		set.Possible = set.Possible.Union(own)
 		if p.Pod.NodeName != "" {

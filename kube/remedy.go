@@ -44,6 +44,8 @@ func (e *Evaluator) remedies(f *flow, about flowset.Addrs, chain []Considered) [
 		switch {
 		case c.Layer == NetworkPolicyLayer && c.Object == "":
 			list = append(list, e.admitting(self.pod, &peer, f, c.Direction))
+		case c.Layer == CiliumLayer && c.Object == "":
+			list = append(list, e.ciliumRemedy(self, &peer, f, c.Direction))
 		case c.Layer == BaselineLayer:
 			r := e.newPolicy(self.pod, &peer, f, c.Direction)
 			r.Words = fmt.Sprintf("a NetworkPolicy is asked before %s; once it selects the pods, they have what it admits, and nothing else", c.Object)

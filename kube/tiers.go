@@ -26,6 +26,9 @@ func (e *Evaluator) unpoliced(self, peer *end, d Direction, o *observer) outcome
 	if out := e.calico.host(self, peer, d, o); out != 0 {
 		return out
 	}
+	if e.cilium != nil {
+		return e.ciliumUnpoliced(self, peer, d, o)
+	}
 	say := func(words string) outcome {
 		o.consider(Considered{Direction: d, Layer: Routing, Says: NotApplicable, Words: words, Decides: true})
 		return mayAllow
@@ -80,6 +83,9 @@ func (w *walk) run() outcome {
 	if w.e.calico != nil {
 		return w.calico()
 	}
+	if w.e.cilium != nil {
+		return w.cilium()
+	}
 	out := w.tier(w.e.admin, AdminLayer)
 	if out&(mayPass|mayFall) == 0 {
 		return out
@@ -101,7 +107,7 @@ func (w *walk) run() outcome {
 
 // ownNode widens what comes of a flow between a pod and its own node, where that is not certain.
 func (w *walk) ownNode(out outcome) outcome {
-	if out&mayDeny == 0 {
+	if out&mayDeny == 0 || w.e.cilium != nil {
 		return out
 	}
 	switch m := w.e.isOwnNode(w.self.pod, w.peer); {
@@ -185,6 +191,9 @@ func (w *walk) admin(p *AdminPolicy, layer Layer) outcome {
 			action = Deny
 		}
 		m = both(m, subject)
+		if w.e.cilium != nil { // it may not enforce the policy
+			m = both(m, maybe)
+		}
 		c := Considered{Pos: r.Pos, Direction: w.d, Layer: layer, Object: p.String(), Rule: i + 1, Name: r.Name, Words: words}
 		switch {
 		case m == no:

@@ -45,6 +45,11 @@ type question struct {
 	from     end
 	protocol Protocol
 	port     uint16
+	about    flowset.Addrs // the addresses that one stands for
+
+	via     *Service // that leads to the destination
+	viaPort uint16
+	direct  bool // by the destination's own address
 }
 
 // source finds the source: without it there is nothing to ask, and the decision says why.
@@ -199,6 +204,10 @@ func (q *question) flow(f flow) Decision {
 	if f.port == 0 {
 		f.port = q.port
 	}
+	if q.via != nil {
+		f.service, f.servicePort = q.via, q.viaPort
+	}
+	f.direct = q.direct && f.service == nil
 	for _, x := range []*end{&f.from, &f.to} {
 		if x.twin != nil {
 			return undecided(Reason{Pos: x.twin.Pos, Field: x.addrs.String(), Words: fmt.Sprintf("is the address of %s and of %s: which has it is not known", x.pod, x.twin)})
@@ -207,23 +216,34 @@ func (q *question) flow(f flow) Decision {
 	var o observer
 	service := f.before
 	f.before = nil
-	out := q.e.direction(&f, Egress, &o)
-	if service != nil {
+	judged, after := f, q.e.assume.EgressAfterTranslation
+	if q.e.calico != nil { // Calico sees what the service's address is translated to
+		after = True
+	}
+	if after == False {
+		judged.before = service
+	}
+	out := q.e.direction(&judged, Egress, &o)
+	if service != nil && after == Unset {
 		out |= q.beforeTranslation(f, service, out, &o)
 	}
-	egress := out.verdict()
-	ingress := q.e.direction(&f, Ingress, &o).verdict()
-	d := Decision{Chain: o.chain, Verdict: Undecidable}
+	asked := f // layers see what was asked for
+	asked.before = service
+	egress := out.and(q.e.beside(&asked, Egress, &o)).verdict()
+	out = q.e.direction(&f, Ingress, &o)
+	ingress := out.and(q.e.beside(&f, Ingress, &o)).verdict()
+	d := Decision{Chain: o.chain, Verdict: Undecidable, Egress: egress, Ingress: ingress, Notes: o.notes}
 	switch {
 	case egress == Denied || ingress == Denied:
 		d.Verdict = Denied
+		d.Remedies = q.e.remedies(&f, q.about, o.chain)
 	case egress == Allowed && ingress == Allowed:
 		d.Verdict = Allowed
 	default:
 		d.Reasons = o.reasons
 	}
 	if o.blocks && q.e.assume.BlocksSelectPods == Unset && d.Verdict != Undecidable {
-		d.Notes = q.blocksNote(f, d.Verdict)
+		d.Notes = append(d.Notes, q.blocksNote(f, d.Verdict)...)
 	}
 	return d
 }

@@ -21,7 +21,7 @@ func TestDecideNames(t *testing.T) {
 		{"outside, by a block", block, "shop/client", "example.org", TCP, 443, Undecidable, "a name's addresses are not known"},
 		{"outside, all addresses of the source's family", egressOf("{to: [{ipBlock: {cidr: 0.0.0.0/0}}]}"), "shop/client", "example.org", TCP, 443, Allowed, ""},
 		{"outside, by pods alone", egressOf("{to: [{podSelector: {}}]}"), "shop/client", "example.org", TCP, 443, Denied, ""},
-		{"outside, another port", egressOf("{ports: [{port: 80}]}"), "shop/client", "example.org", TCP, 443, Denied, "its peer matches, its ports don't"},
+		{"outside, another port", egressOf("{ports: [{port: 80}]}"), "shop/client", "example.org", TCP, 443, Denied, "its ports are TCP 80"},
 		{"a domain name", names, "shop/client", "www.example.org", TCP, 443, Allowed, "rule 1 admits"},
 		{"the suffix itself is not below it", names, "shop/client", "example.org", TCP, 443, Denied, ""},
 		{"a domain name on another port", names, "shop/client", "www.example.org", TCP, 80, Denied, "rule 2 denies"},
@@ -126,7 +126,7 @@ func TestDecideProtocols(t *testing.T) {
 	runDecisions(t, []decisionCase{
 		{"SCTP", sctp, "shop/client", "bank/web-1", SCTP, 7005, Allowed, ""},
 		{"SCTP, beyond the range", sctp, "shop/client", "bank/web-1", SCTP, 7011, Denied, ""},
-		{"it isolates for TCP", sctp, "shop/client", "bank/web-1", TCP, 7005, Denied, "its ports don't"},
+		{"it isolates for TCP", sctp, "shop/client", "bank/web-1", TCP, 7005, Denied, "its ports are SCTP 7000-7010"},
 		{"and for UDP", sctp, "shop/client", "bank/web-1", UDP, 7005, Denied, ""},
 		{"a port of the same name of another protocol", policyOf("bank/named", "app: web", "ingress: [{ports: [{protocol: SCTP, port: http}]}]"), "shop/client", "bank/web-1", TCP, 8080, Denied, ""},
 		{"a port by name", policyOf("bank/named", "app: web", "ingress: [{ports: [{port: http}]}]"), "shop/client", "bank/web-1", TCP, 8080, Allowed, ""},

@@ -147,7 +147,15 @@ func (q *question) serviceAt(s *Service, at netip.Addr) Decision {
 			}},
 		}
 	}
-	return join(parts)
+	d := join(parts)
+	if len(d.Parts) == 0 {
+		words := s.String() + " leads to " + parts[0].To
+		if len(parts) > 1 {
+			words += fmt.Sprintf(", and to %d more of which the same holds", len(parts)-1)
+		}
+		d.Notes = append(d.Notes, words)
+	}
+	return d
 }
 
 func (q *question) noEndpointHint(s *Service) string {
@@ -191,6 +199,7 @@ func (q *question) endpoints(s *Service, port *ServicePort, at netip.Addr) ([]De
 	add := func(to end, number uint16) {
 		f := *q
 		f.port = number
+		f.via, f.viaPort = s, q.port
 		var d Decision
 		if to.pod != nil && to.pod.Broken() {
 			d = q.pod(to.pod)

@@ -184,7 +184,7 @@ func TestDecideServices(t *testing.T) {
 		{"by its address", egressOf(both), "shop/client", "10.96.0.1", TCP, 80, Allowed, ""},
 		{"pods' ingress counts", policyOf("bank/closed", "app: web", "ingress: []"), "shop/client", "service bank/web", TCP, 80, Denied, "ingress: NetworkPolicy bank/closed does not admit"},
 		{"headless, at the pods' own port", "", "shop/client", "service bank/headless", TCP, 8080, Allowed, ""},
-		{"headless: its port is not translated", egressOf(web), "shop/client", "service bank/headless", TCP, 80, Denied, "Pod shop/client"},
+		{"headless: its port is not translated", egressOf(web), "shop/client", "service bank/headless", TCP, 80, Denied, "NetworkPolicy shop/egress isolates it"},
 		{"ExternalName", egressOf("{to: [{ipBlock: {cidr: 10.0.0.0/8}}]}"), "shop/client", "service bank/outside", TCP, 5432, Undecidable, "db.example.org"},
 		{"ExternalName, everything admitted", egressOf("{}"), "shop/client", "service bank/outside", TCP, 5432, Allowed, "stands for the name db.example.org"},
 		{"no endpoint", "", "shop/client", "service bank/nobody", TCP, 80, Denied, "has no endpoint that is ready"},

@@ -11,6 +11,7 @@ import (
 // addr decides for an address: that of a service, a pod, a node, or something outside.
 func (q *question) addr(a netip.Addr) Decision {
 	a = a.Unmap().WithZone("")
+	q.direct = true
 	if services := q.e.vips[a]; len(services) > 0 {
 		return q.servicesAt(services, a)
 	}
@@ -19,8 +20,7 @@ func (q *question) addr(a netip.Addr) Decision {
 		if to.pod.Broken() {
 			return q.pod(to.pod)
 		}
-		d := q.families(to)
-		return d
+		return q.families(to)
 	}
 	if to.node != nil {
 		if to.node.Broken() {

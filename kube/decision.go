@@ -22,6 +22,8 @@ func (v Verdict) String() string {
 // Decision is the answer to one question.
 type Decision struct {
 	Verdict Verdict
+	// Egress and Ingress are what the verdict comes of, where there are no parts: the source's policies, and the destination's.
+	Egress, Ingress Verdict
 	// Reasons are what the verdict depends on, where it is undecidable: fields that are not known, and behaviour that the API leaves
 	// to network plugins.
 	Reasons []Reason
@@ -30,6 +32,8 @@ type Decision struct {
 	// Parts are the decisions for each of what the destination stands for: the endpoints of a service, the families of an
 	// address, the addresses of a prefix. Where there is one only, it is not listed.
 	Parts []DecisionPart
+	// Remedies are what to change where the verdict is denied.
+	Remedies []Remedy
 	// Notes are what the verdict takes for granted, and what else there is to know.
 	Notes []string
 }
@@ -78,10 +82,20 @@ const (
 	NetworkPolicyLayer
 	BaselineLayer
 	DefaultLayer // what holds where no policy decides
+
+	// Layers beside the tiers, which all have to let an attempt pass.
+	EgressFirewallLayer
+	EgressNetworkPolicyLayer
+	MeshLayer // Istio
+
+	CalicoLayer // policies of Calico, in the place of the tiers
 )
 
 func (l Layer) String() string {
-	return [...]string{"routing", "admin tier", "NetworkPolicy", "baseline tier", "default"}[l]
+	return [...]string{
+		"routing", "admin tier", "NetworkPolicy", "baseline tier", "default",
+		EgressFirewallLayer: "EgressFirewall", EgressNetworkPolicyLayer: "EgressNetworkPolicy", MeshLayer: "Istio", CalicoLayer: "Calico",
+	}[l]
 }
 
 // Saying is what an object or rule says of the connection.
@@ -110,7 +124,9 @@ type Considered struct {
 	Name      string // the rule's, where it has one
 	Says      Saying
 	Words     string // why
-	Decides   bool   // the direction's verdict comes of it
+	Decides   bool   // what its layer says comes of it
+	// OtherPorts tells of a rule that does not admit that it is for others of the destination's ports.
+	OtherPorts bool
 }
 
 // String is a line of the chain.

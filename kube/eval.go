@@ -28,6 +28,9 @@ type Evaluator struct {
 	admin    []*AdminPolicy // by priority
 	baseline []*AdminPolicy
 	blocks   map[*IPBlock]flowset.Addrs
+	calico   *calico // nil where the cluster has nothing of Calico
+
+	layers []layer // beside the tiers
 
 	groups func() *grouping // classes of equal pods, and programs: made once, when first asked for
 }
@@ -38,6 +41,10 @@ type Assumptions struct {
 	// API's own conformance tests want it, and most do; Cilium does not. Unset is taken for True, with a note in a
 	// decision that depends on it.
 	BlocksSelectPods Tristate
+	// EgressAfterTranslation tells whether the network plugin judges egress to a service by the pod that it leads to (Calico, Cilium,
+	// OVN-Kubernetes, Antrea, and any that passes Kubernetes' own tests), or by the service's address and port (Amazon VPC CNI). The
+	// API leaves it open: where it matters, and this is Unset, a decision is undecidable. Objects of Calico's own tell that it is True.
+	EgressAfterTranslation Tristate
 }
 
 // space is a namespace, and the policies in it.
@@ -66,7 +73,7 @@ const (
 	ipv6
 )
 
-func familyOf(a flowset.Addrs) (f family) {
+func familiesOf(a flowset.Addrs) (f family) {
 	if a.Overlaps(flowset.AllIPv4()) {
 		f |= ipv4
 	}
@@ -120,6 +127,8 @@ func Compile(c *Cluster, assume Assumptions) *Evaluator {
 	e.anywhere = e.podAddrs()
 	e.addPods()
 	e.addServices()
+	e.calico = e.compileCalico()
+	e.compileLayers()
 	e.groups = sync.OnceValue(e.group)
 	return e
 }
@@ -230,7 +239,7 @@ func (e *Evaluator) addPods() {
 		default:
 			p.addrs = e.anywhere
 		}
-		p.family = familyOf(p.addrs)
+		p.family = familiesOf(p.addrs)
 		e.pods = append(e.pods, p)
 		e.byObject[w] = p
 		if !w.Pod.HostNetwork && !w.Ended() {
@@ -284,6 +293,9 @@ func (e *Evaluator) Workloads() []*Workload {
 	for _, p := range e.pods {
 		if p.Owner.Name != "" && !p.Ended() {
 			owners[name{p.Owner.Kind, p.Namespace, p.Owner.Name}] = true
+			if d := p.deployment(); d != "" { // also where its ReplicaSet was not given
+				owners[name{"Deployment", p.Namespace, d}] = true
+			}
 		}
 	}
 	var list []*Workload

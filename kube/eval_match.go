@@ -36,6 +36,12 @@ type flow struct {
 	port     uint16
 	// Before is the service, where the flow is to be judged as a plugin does that enforces policy before translation.
 	before *before
+	// Service is what was asked for, where that was a service: by its address, or a headless one's name.
+	service *Service
+	// ServicePort is its port.
+	servicePort uint16
+	// Direct tells that the destination was asked for by its own address.
+	direct bool
 }
 
 // before is the address and port of a service that a flow goes to. A plugin that enforces egress before translation sees these, and what
@@ -67,7 +73,15 @@ func (b *before) selected(e *Evaluator, home string, namespaces, pods *LabelSele
 type observer struct {
 	chain   []Considered
 	reasons []Reason
+	notes   []string
 	blocks  bool // a pod was compared with an address block that holds its address
+}
+
+// note adds what there is to know beside the verdict.
+func (o *observer) note(words string) {
+	if o != nil && !slices.Contains(o.notes, words) {
+		o.notes = append(o.notes, words)
+	}
 }
 
 func (o *observer) consider(c Considered) {
@@ -153,6 +167,12 @@ func (e *Evaluator) in(set flowset.Addrs, x *end, seen *before, o *observer, at 
 	case !set.Overlaps(x.addrs):
 		return no
 	}
+	e.partlyIn(x, o, at)
+	return maybe
+}
+
+// partlyIn tells why it is not known whether an end's address is in a set.
+func (e *Evaluator) partlyIn(x *end, o *observer, at Pos) {
 	switch {
 	case x.pod != nil && !x.pod.known:
 		o.depends(Reason{Pos: at, Field: "address of the pods of " + x.pod.String(), Words: "not known, and the block has some of those that they may get"})
@@ -163,7 +183,6 @@ func (e *Evaluator) in(set flowset.Addrs, x *end, seen *before, o *observer, at 
 	default:
 		o.depends(Reason{Pos: at, Words: "only some of the addresses are in the block"})
 	}
-	return maybe
 }
 
 // matchesPeer reports whether a peer of a NetworkPolicy in a namespace is an end.

@@ -116,23 +116,28 @@ func (e *Evaluator) withoutPolicies(g *grouping, p *pod, pods []*pod, reach []*R
 		return
 	}
 	if p.Pod.HostNetwork {
-		e.fromNode(p, pods, reach)
+		e.fromNode(g, p, pods, reach)
 	}
 	e.toNode(g, p, pods, reach)
 }
 
 // fromNode opens what a pod on the host network reaches of the pods of its own node.
-func (e *Evaluator) fromNode(p *pod, pods []*pod, reach []*Reach) {
+func (e *Evaluator) fromNode(g *grouping, p *pod, pods []*pod, reach []*Reach) {
 	x := podEnd(p)
+	open := e.calico.fromHost(p)
 	for i, q := range pods {
 		if q.Pod.HostNetwork || q.Broken() || p.family&q.family == 0 {
 			continue
 		}
 		switch e.isOwnNode(q, &x) {
 		case yes:
-			reach[i] = &everyPort // a pod on the host network is not held by egress rules
+			reach[i] = open // a pod on the host network is not held by egress rules
+			if len(e.layers) > 0 {
+				r := open.Intersect(g.beside(p, q, false))
+				reach[i] = &r
+			}
 		case maybe:
-			reach[i] = &Reach{reach[i].Certain, ported}
+			reach[i] = &Reach{reach[i].Certain, g.beside(p, q, false).Possible}
 		}
 	}
 }
@@ -143,22 +148,32 @@ func (e *Evaluator) toNode(g *grouping, p *pod, pods []*pod, reach []*Reach) {
 		return
 	}
 	for i, q := range pods {
-		if !q.Pod.HostNetwork || p.family&q.family == 0 {
+		if !q.Pod.HostNetwork || q.Broken() || p.family&q.family == 0 {
 			continue
 		}
 		x := podEnd(q)
 		if e.isOwnNode(p, &x) != no {
-			reach[i] = &Reach{reach[i].Certain, ported}
+			r := e.toOwnNode(p, q, reach[i])
+			reach[i] = &Reach{r.Certain, r.Possible.Intersect(g.beside(p, q, false).Possible)}
 		}
 	}
+}
+
+// toOwnNode is what a pod reaches of a pod on the network of what is, or may be, its own node.
+func (e *Evaluator) toOwnNode(p, q *pod, r *Reach) *Reach {
+	if e.calico != nil {
+		return e.calico.toHost(p, q, r)
+	}
+	return &Reach{r.Certain, ported}
 }
 
 // compiled is the programs of a class, with their effects. Pods on the host network have none, and pods with an error may
 // reach and be reached by anything.
 type compiled struct {
-	egress, ingress []instr
-	broken          bool
-	family          family
+	egress, ingress               []instr
+	egressBesides, ingressBesides besides // what the layers beside the tiers say
+	broken                        bool
+	family                        family
 }
 
 func (g *grouping) compileAll() []compiled {
@@ -178,6 +193,10 @@ func (g *grouping) compiled(n int32) *compiled {
 		p = &compiled{broken: c.Broken() || len(g.e.cluster.Unread) > 0, family: c.family}
 		if !p.broken && !c.Pod.HostNetwork {
 			p.egress, p.ingress = g.program(c, Egress), g.program(c, Ingress)
+			p.egressBesides, p.ingressBesides = g.besides(c, Egress), g.besides(c, Ingress)
+		} else if g.e.calico.holds(c.pod) != nil {
+			p.egress = []instr{g.everything(Deny, true)}
+			p.ingress = p.egress
 		}
 		g.progs[n] = p
 	}
@@ -194,12 +213,14 @@ func (g *grouping) block(m *machine, progs []compiled, first int) *block {
 	size := min(blockSize, len(progs)-first)
 	b := &block{rows: make([][]int32, size)}
 	flat := make([]int32, size*len(progs))
+	scratch := make([]int32, len(progs))
 	for i := range b.rows {
 		row := flat[i*len(progs) : (i+1)*len(progs)]
 		m.run(progs[first+i].egress, row, 0)
 		for j, s := range row {
 			row[j] = m.end(s)
 		}
+		m.runBeside(progs[first+i].egressBesides, row, scratch, 0)
 		b.rows[i] = row
 	}
 	column, unknown, none := make([]int32, size), m.reach(unknownReach), m.reach(Reach{})
@@ -209,6 +230,7 @@ func (g *grouping) block(m *machine, progs []compiled, first int) *block {
 		for i, s := range column {
 			column[i] = m.end(s)
 		}
+		m.runBeside(progs[j].ingressBesides, column, scratch[:size], int32(first))
 		for i, in := range column {
 			if progs[j].broken || progs[first+i].broken { // nothing is certain, whatever the other end's policies say
 				b.rows[i][j] = unknown
@@ -260,6 +282,11 @@ func (m *machine) run(prog []instr, row []int32, offset int32) {
 
 // Allowed is by which ports one workload may reach another: egress of the one and ingress of the other together.
 func (e *Evaluator) Allowed(from, to *Workload) Reach {
+	return e.allowed(from, to, false)
+}
+
+// allowed is [Evaluator.Allowed], or what is left of it where the other is only asked for by its own address.
+func (e *Evaluator) allowed(from, to *Workload, direct bool) Reach {
 	p, q := e.byObject[from], e.byObject[to]
 	if p == nil || q == nil || e.unsure(p) || e.unsure(q) {
 		return unknownReach
@@ -276,7 +303,7 @@ func (e *Evaluator) Allowed(from, to *Workload) Reach {
 	reach := []*Reach{new(Reach)}
 	*reach[0] = g.one(pa.egress, b).Intersect(g.one(pb.ingress, a))
 	e.withoutPolicies(g, p, []*pod{q}, reach)
-	return *reach[0]
+	return reach[0].Intersect(g.beside(p, q, direct))
 }
 
 // one runs a program for one peer.

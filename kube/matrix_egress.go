@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/sallyport/sallyport/profile/flowset"
 )
@@ -37,9 +38,11 @@ func (e *Evaluator) Egress(from *Workload) EgressSet {
 		case p.family&q.family == 0:
 			reach = Reach{}
 		case p != q || !p.IsPod():
-			if reach = g.one(prog.egress, g.of[q.index]); q.Pod.HostNetwork && e.isOwnNode(p, &x) != no {
-				reach.Possible = ported
+			reach = g.one(prog.egress, g.of[q.index])
+			if q.Pod.HostNetwork && !p.Pod.HostNetwork && e.isOwnNode(p, &x) != no {
+				reach = *e.toOwnNode(p, q, &reach)
 			}
+			reach = reach.Intersect(g.besideEgress(p, q, false))
 		}
 		certain.AddPeer(flowset.Peer(i), reach.Certain)
 		possible.AddPeer(flowset.Peer(i), reach.Possible)
@@ -49,12 +52,33 @@ func (e *Evaluator) Egress(from *Workload) EgressSet {
 
 // outside is which addresses a pod may send to, where they are no pod's.
 func (e *Evaluator) outside(p *pod) EgressSet {
+	return e.through(p, nil).of(p.family)
+}
+
+// cut is an instruction, and the flows to addresses that were undecided when it came to them.
+type cut struct {
+	in    *instr
+	flows flowset.Set
+}
+
+// through runs the egress programs of a pod for the addresses of no pod: the tiers', then those of the layers beside them. Where see is
+// given, it is told which instruction came to which.
+func (e *Evaluator) through(p *pod, see func(cut)) EgressSet {
 	g := e.groups()
-	set := throughOutside(g.compiled(g.of[p.index]).egress)
-	if !p.Pod.HostNetwork {
+	c := g.compiled(g.of[p.index])
+	set := throughProgram(c.egress, see)
+	switch {
+	case p.Pod.HostNetwork:
+	case e.calico != nil:
+		set = e.calico.toHostAddrs(p, set)
+	default:
 		set.Possible = set.Possible.Union(flowset.Of(e.ownNode(p), ported))
 	}
-	return set.of(p.family)
+	for i := range c.egressBesides {
+		left := throughProgram(c.egressBesides.of(i, true), see)
+		set = EgressSet{set.Certain.Intersect(left.Certain), set.Possible.Intersect(left.Possible)}
+	}
+	return set
 }
 
 // of is the part with addresses of some families: a pod that has no address of one reaches none, and none reaches it.
@@ -63,11 +87,15 @@ func (s EgressSet) of(f family) EgressSet {
 	return EgressSet{s.Certain.Intersect(all), s.Possible.Intersect(all)}
 }
 
-// throughOutside is what a program lets through with the addresses that are no pod's.
-func throughOutside(prog []instr) EgressSet {
+// throughProgram is what a program lets through with the addresses that are no pod's.
+func throughProgram(prog []instr, see func(cut)) EgressSet {
 	s := setState{live: flowset.Of(flowset.AllAddrs(), ported)}
 	for i := range prog {
-		s = s.step(&prog[i])
+		in := &prog[i]
+		if see != nil && in.op == opRule {
+			see(cut{in, s.live.Intersect(flowset.Of(in.addrs.Union(in.some), in.ports))})
+		}
+		s = s.step(in)
 	}
 	may := flowset.UnionOf(s.allow, s.live, s.passed)
 	return EgressSet{may.Subtract(s.deny), may}
@@ -88,15 +116,7 @@ func (e *Evaluator) Ingress(to *Workload) IngressSet {
 	}
 	g := e.groups()
 	prog := g.compiled(g.of[p.index]).ingress
-	set := IngressSet(throughOutside(prog))
-	if !p.Pod.HostNetwork {
-		node := flowset.Of(e.ownNode(p), ported)
-		set.Possible = set.Possible.Union(node)
-		if p.Pod.NodeName != "" {
-			set.Certain = set.Certain.Union(node)
-		}
-	}
-	set = IngressSet(EgressSet(set).of(p.family))
+	set := IngressSet(e.fromOutside(p).of(p.family))
 	var certain, possible flowset.Builder
 	certain.AddSet(set.Certain)
 	possible.AddSet(set.Possible)
@@ -109,10 +129,15 @@ func (e *Evaluator) Ingress(to *Workload) IngressSet {
 			reach = unknownReach
 		case p.family&q.family == 0:
 			reach = Reach{}
-		case p == q && p.IsPod() || m == yes && !p.Pod.HostNetwork:
+		case p == q && p.IsPod():
 			reach = everyPort
+		case m == yes && !p.Pod.HostNetwork:
+			reach = *e.calico.fromHost(q)
 		case m == maybe && !p.Pod.HostNetwork:
 			reach.Possible = ported
+		}
+		if !q.Broken() {
+			reach = reach.Intersect(g.besideIngress(q, p, false))
 		}
 		certain.AddPeer(flowset.Peer(i), reach.Certain)
 		possible.AddPeer(flowset.Peer(i), reach.Possible)
@@ -188,15 +213,22 @@ func (q *question) prefix(prefix netip.Prefix) Decision {
 			known[a] = services[0].String()
 		}
 	}
+	for _, a := range q.e.calico.held() {
+		if _, there := known[a]; !there && prefix.Contains(a) {
+			known[a] = ""
+		}
+	}
 	for _, a := range slices.SortedFunc(maps.Keys(known), netip.Addr.Compare) {
 		one := flowset.AddrOf(a)
 		rest = rest.Subtract(one)
-		part := DecisionPart{To: known[a] + " at " + a.String(), Addrs: one.Prefixes(), Decision: q.addr(a)}
+		part := DecisionPart{To: strings.TrimPrefix(known[a]+" at "+a.String(), " at "), Addrs: one.Prefixes(), Decision: q.addr(a)}
 		if p := q.e.byAddr[a]; p != nil {
 			part.Workload = p.Workload
 		}
 		parts = append(parts, part)
 	}
+	slices.SortFunc(parts, func(a, b DecisionPart) int { return a.Addrs[0].Addr().Compare(b.Addrs[0].Addr()) })
+	q.direct = true
 	set := EgressSet{flowset.Everything(), flowset.Everything()} // of what is no pod: policies don't apply to it
 	if q.from.pod != nil {
 		set = q.e.outside(q.from.pod)
@@ -211,7 +243,9 @@ func (q *question) prefix(prefix netip.Prefix) Decision {
 			return
 		}
 		for first := range addrs.Ranges() { // an address for all: what decides is the same
-			d := q.families(q.e.endAt(first))
+			one := *q
+			one.about = addrs
+			d := one.families(q.e.endAt(first))
 			parts = append(parts, DecisionPart{To: addrs.String(), Addrs: addrs.Prefixes(), Decision: d})
 			return
 		}

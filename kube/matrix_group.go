@@ -24,10 +24,12 @@ type grouping struct {
 	spaced  map[string][]span
 	ports   map[portKey]map[uint16][]span
 	rules   map[ruleKey][]instr
-	hosts   bool // a pod is on the host network
+	calico  *calicoGroups // nil where Calico has no part
+	hosts   bool          // a pod is on the host network
 
-	once  sync.Mutex // guards the maps above, and programs, for Allowed and Egress
+	once  sync.Mutex // guards the maps above, programs, and apart, for Allowed and Egress
 	progs map[int32]*compiled
+	apart map[int32]Outside // what passes between a class and addresses outside
 }
 
 // class is pods that are equal to all rules.
@@ -62,12 +64,25 @@ func (e *Evaluator) group() *grouping {
 		ports:  map[portKey]map[uint16][]span{},
 		rules:  map[ruleKey][]instr{},
 		progs:  map[int32]*compiled{},
+		apart:  map[int32]Outside{},
+	}
+	if e.calico != nil {
+		e.calico.readyAll()
+		g.calico = newCalicoGroups()
 	}
 	signs := g.signs()
+	apart := layerSigns(e.layers)
 	keys := make([]string, len(e.pods))
 	order := make([]*pod, len(e.pods))
 	for i, p := range e.pods {
 		keys[i] = p.key() + signs[i]
+		for _, l := range e.layers {
+			keys[i] += "\x00" + l.key(p)
+		}
+		x := podEnd(p)
+		for _, set := range apart {
+			keys[i] += string('0' + rune(within(set, &x)))
+		}
 		order[i] = p
 	}
 	slices.SortStableFunc(order, func(a, b *pod) int {
@@ -156,6 +171,14 @@ func (g *grouping) signs() []string {
 	for _, set := range g.e.blocks {
 		add(set)
 	}
+	if g.e.calico != nil {
+		for _, set := range g.e.calico.addrs {
+			add(set)
+		}
+		for i, p := range g.e.pods {
+			g.e.calico.sign(&signs[i], p)
+		}
+	}
 	for _, list := range [][]*AdminPolicy{g.e.admin, g.e.baseline} {
 		for _, p := range list {
 			for i := range p.Egress {
@@ -193,7 +216,11 @@ func (g *grouping) touches(set flowset.Addrs) touched {
 			m = unknown
 		} else {
 			x := podEnd(p)
-			m = g.e.in(set, &x, nil, nil, Pos{})
+			if g.e.calico != nil {
+				m = g.e.calico.in(set, &x, nil, Pos{})
+			} else {
+				m = g.e.in(set, &x, nil, nil, Pos{})
+			}
 			if !p.known && !p.Pod.HostNetwork {
 				unknown, found = m, true
 			}

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// Groups divides [Evaluator.Workloads] into those that no rule tells apart: the pods of one ReplicaSet, most often. Groups of a
+// Alike divides [Evaluator.Workloads] into those that no rule tells apart: the pods of one ReplicaSet, most often. Groups of a
 // namespace follow each other.
-func (e *Evaluator) Groups() [][]*Workload {
+func (e *Evaluator) Alike() [][]*Workload {
 	g := e.groups()
 	members := make([][]*Workload, len(g.classes))
 	for _, w := range e.Workloads() {
@@ -20,7 +20,7 @@ func (e *Evaluator) Groups() [][]*Workload {
 // GroupRow is what the workloads of one group may reach.
 type GroupRow struct {
 	From []*Workload
-	// Reach is for each of [Evaluator.Groups], in their order. It is only valid until the next row.
+	// Reach is for each of [Evaluator.Alike], in their order. It is only valid until the next row.
 	Reach []*Reach
 }
 
@@ -29,7 +29,7 @@ type GroupRow struct {
 func (e *Evaluator) GroupMatrix() iter.Seq[GroupRow] {
 	return func(yield func(GroupRow) bool) {
 		g := e.groups()
-		groups := e.Groups()
+		groups := e.Alike()
 		to := make([]int32, len(groups))
 		number := make(map[int32]int, len(groups))
 		for i, list := range groups {

@@ -1,6 +1,8 @@
 package kube
 
 import (
+	"strconv"
+
 	"github.com/sallyport/sallyport/profile/flowset"
 )
 
@@ -34,6 +36,37 @@ type instr struct {
 	ports       flowset.Transports
 	names       []portKey     // ingress: ports of the subject by name, that come to ports
 	addrs, some flowset.Addrs // addresses outside of pods that match, and that may
+	from        *origin       // nil where no object says it
+}
+
+// origin is the rule that an instruction comes of.
+type origin struct {
+	Pos
+	object *Meta
+	rule   int    // from 1; 0 for the object as a whole
+	name   string // the rule's, where it has one
+	words  string // why, where that is not plain from the rule
+	resets bool   // what it denies is reset, not dropped
+}
+
+// String is "NetworkPolicy shop/web rule 1".
+func (o *origin) String() string {
+	s := o.object.String()
+	if o.rule > 0 {
+		s += " rule " + strconv.Itoa(o.rule)
+	}
+	if o.name != "" {
+		s += " (" + o.name + ")"
+	}
+	return s
+}
+
+// of marks instructions with the rule that they come of.
+func of(o origin, list []instr) []instr {
+	for i := range list {
+		list[i].from = &o
+	}
+	return list
 }
 
 type ruleKey struct {
@@ -43,6 +76,9 @@ type ruleKey struct {
 
 // program is the instructions for the pods of a class, in a direction.
 func (g *grouping) program(c *class, d Direction) []instr {
+	if g.e.calico != nil {
+		return g.e.calico.program(g, c, d)
+	}
 	var prog []instr
 	prog = g.tier(prog, g.e.admin, c, d)
 	prog = append(prog, instr{op: opTier})
@@ -85,7 +121,8 @@ func (g *grouping) tier(prog []instr, policies []*AdminPolicy, c *class, d Direc
 
 func (g *grouping) admin(p *AdminPolicy, c *class, d Direction) []instr {
 	if p.Broken() {
-		return []instr{g.everything(Allow, true), g.everything(Deny, true), g.everything(Pass, true)}
+		return of(origin{Pos: p.Pos, object: &p.Meta, words: "it has an error, and may decide anything"},
+			[]instr{g.everything(Allow, true), g.everything(Deny, true), g.everything(Pass, true)})
 	}
 	x := podEnd(c.pod)
 	subject := g.e.matchesAdminPeer(&p.Subject, &x, nil, nil)
@@ -96,7 +133,8 @@ func (g *grouping) admin(p *AdminPolicy, c *class, d Direction) []instr {
 	rules, there := g.rules[key]
 	if !there {
 		for i := range p.Rules(d) {
-			rules = append(rules, g.adminRule(&p.Rules(d)[i], d)...)
+			r := &p.Rules(d)[i]
+			rules = append(rules, of(origin{Pos: r.Pos, object: &p.Meta, rule: i + 1, name: r.Name}, g.adminRule(r, d))...)
 		}
 		g.rules[key] = rules
 	}
@@ -198,34 +236,40 @@ func (g *grouping) named(k portKey) map[uint16][]span {
 
 // policies appends what the NetworkPolicies of the subject's namespace do.
 func (g *grouping) policies(prog []instr, c *class, d Direction) []instr {
-	isolated, broken := no, false
+	var isolated, broken *NetworkPolicy
+	more := -1
 	for _, p := range c.space.policies {
 		if p.Broken() {
-			broken = true
+			broken = p
 			continue
 		}
 		if g.e.selects(&p.PodSelector, c.pod, nil) == no || !p.Isolates(d) {
 			continue
 		}
-		isolated = yes
+		if more++; isolated == nil {
+			isolated = p
+		}
 		key := ruleKey{p, d}
 		rules, there := g.rules[key]
 		if !there {
 			for i := range p.Rules(d) {
-				rules = append(rules, g.rule(p, &p.Rules(d)[i], d)...)
+				r := &p.Rules(d)[i]
+				rules = append(rules, of(origin{Pos: r.Pos, object: &p.Meta, rule: i + 1}, g.rule(p, r, d))...)
 			}
 			g.rules[key] = rules
 		}
 		prog = append(prog, g.bind(rules, c, false)...)
 	}
-	if broken {
-		prog = append(prog, g.everything(Allow, true))
-		if isolated == no {
-			prog = append(prog, g.everything(Deny, true))
+	if broken != nil {
+		o := origin{Pos: broken.Pos, object: &broken.Meta, words: "it has an error, and may decide anything"}
+		prog = append(prog, of(o, []instr{g.everything(Allow, true)})...)
+		if isolated == nil {
+			prog = append(prog, of(o, []instr{g.everything(Deny, true)})...)
 		}
 	}
-	if isolated == yes {
-		prog = append(prog, g.everything(Deny, false))
+	if isolated != nil {
+		o := origin{Pos: isolated.rulesPos(d), object: &isolated.Meta, words: isolates(more)}
+		prog = append(prog, of(o, []instr{g.everything(Deny, false)})...)
 	}
 	return prog
 }

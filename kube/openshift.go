@@ -6,7 +6,15 @@ import "net/netip"
 // replaced: [Meta.Kind] tells which.
 type EgressFirewall struct {
 	Meta
-	Rules []EgressFirewallRule // the first that matches decides; without one, allowed
+	Rules  []EgressFirewallRule // the first that matches decides; without one, allowed
+	Status FirewallStatus       // EgressFirewall only
+}
+
+// FirewallStatus is what the nodes say of an object in its status.
+type FirewallStatus struct {
+	Pos            // of the message; Line 0 where there is none
+	Refused bool   // a node could not apply it, and holds what it had before
+	Message string // of that node, or any
 }
 
 // EgressFirewallRule has exactly one destination.
@@ -14,6 +22,7 @@ type EgressFirewallRule struct {
 	Pos
 	Action       Action               // Allow or Deny
 	CIDR         netip.Prefix         // valid where it is the destination
+	HostBits     bool                 // CIDR was written with bits beyond its prefix length
 	Name         string               // dnsName: lower case, without a dot at its end; may begin with "*." in EgressFirewall
 	NodeSelector *LabelSelector       // EgressFirewall only
 	Ports        []EgressFirewallPort // EgressFirewall only; empty: every port of every protocol
@@ -33,6 +42,7 @@ type EgressIP struct {
 	NamespaceSelector LabelSelector  // required
 	PodSelector       *LabelSelector // nil: all pods
 	Assigned          []EgressIPAssignment
+	HasStatus         bool // the object tells what is assigned
 }
 
 // EgressIPAssignment is status.items: a node that carries an address.
@@ -42,12 +52,23 @@ type EgressIPAssignment struct {
 	Address netip.Addr
 }
 
+// ClusterNetwork is config.openshift.io/v1 Network: the one named cluster counts.
+type ClusterNetwork struct {
+	Meta
+	Type     string         // OVNKubernetes, OpenShiftSDN
+	Pods     []netip.Prefix // clusterNetwork: where pods have their addresses
+	Services []netip.Prefix // serviceNetwork
+}
+
 // Proxy is config.openshift.io/v1 Proxy: the one named cluster counts.
 type Proxy struct {
 	Meta
 	HTTP, HTTPS, No                   string // spec.httpProxy, httpsProxy, noProxy
 	StatusHTTP, StatusHTTPS, StatusNo string // what is in use: noProxy with what the operator adds
 	TrustedCA                         string // a ConfigMap in openshift-config
+
+	// Where the values stand: those of the status where it has them, else those of the spec. Line 0 where there is none.
+	HTTPPos, HTTPSPos, NoPos Pos
 }
 
 // SecurityContextConstraints is security.openshift.io/v1 SecurityContextConstraints, as far as it has a part in what a
@@ -57,6 +78,7 @@ type SecurityContextConstraints struct {
 	Priority                 *int
 	AllowPrivileged          bool
 	AllowEscalation          Tristate
+	DefaultAllowEscalation   Tristate
 	AllowHostNetwork         bool
 	AllowHostPorts           bool
 	DefaultAddCapabilities   []string
@@ -65,7 +87,8 @@ type SecurityContextConstraints struct {
 	AllowedUnsafeSysctls     []string // "*" at the end is a prefix
 	ForbiddenSysctls         []string
 	RunAsUser                RunAsUserStrategy
-	SELinuxType              string // seLinuxContext.type: MustRunAs, RunAsAny
+	SELinuxType              string   // seLinuxContext.type: MustRunAs, RunAsAny
+	Volumes                  []string // kinds of volumes that are allowed; "*" is all
 	Users, Groups            []string
 }
 

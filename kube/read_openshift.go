@@ -1,6 +1,9 @@
 package kube
 
 import (
+	"net/netip"
+	"strings"
+
 	"github.com/sallyport/sallyport/kube/internal/tree"
 )
 
@@ -17,7 +20,10 @@ func (r *reader) firewall(m Meta, n *tree.Node, ovn bool) {
 	if ovn && f.Name != "default" {
 		r.errorf(n, "is not named default, which is the one EgressFirewall that a namespace can have")
 	}
-	spec, _ := r.body(n)
+	spec, status := r.body(n)
+	if ovn {
+		r.firewallStatus(status, f)
+	}
 	if spec == nil {
 		r.errorf(n, "has no spec: want one with egress:")
 		return
@@ -33,6 +39,27 @@ func (r *reader) firewall(m Meta, n *tree.Node, ovn bool) {
 	}
 	if g := spec.Get("egress"); g == nil || g.IsNull() {
 		r.errorf(spec, "has no egress: want a list of rules")
+	}
+}
+
+// firewallStatus reads what the nodes say of an EgressFirewall: one message a zone, and in older versions status.status.
+func (r *reader) firewallStatus(n *tree.Node, f *EgressFirewall) {
+	say := func(n *tree.Node) {
+		s, ok := r.text(n)
+		if !ok || s == "" || f.Status.Refused {
+			return
+		}
+		// EgressFirewallErrorMsg in go-controller/pkg/types/const.go of OVN-Kubernetes
+		f.Status = FirewallStatus{r.pos(n), strings.Contains(s, "not correctly applied"), s}
+	}
+	if v := n.Get("status"); v != nil {
+		say(v)
+	}
+	if v := n.Get("messages"); v != nil {
+		list := r.list(v, "messages")
+		for i := range list {
+			say(&list[i])
+		}
 	}
 }
 
@@ -82,8 +109,13 @@ func (r *reader) firewallDestination(n *tree.Node, rule *EgressFirewallRule, ovn
 		switch {
 		case k.Value == "cidrSelector":
 			rule.CIDR, _ = r.prefix(v)
+			p, err := netip.ParsePrefix(v.Value)
+			rule.HostBits = err == nil && p != p.Masked()
 		case k.Value == "dnsName":
 			rule.Name, _ = r.domainName(v)
+			if !ovn && strings.HasPrefix(rule.Name, "*.") {
+				r.errorf(v, "%q has a wildcard, which only EgressFirewall takes: want a name", rule.Name)
+			}
 		case k.Value == "nodeSelector" && ovn:
 			rule.NodeSelector = r.selectorField(k, v)
 		default:
@@ -145,6 +177,7 @@ func (r *reader) egressIP(m Meta, n *tree.Node) {
 	if !selector {
 		r.errorf(spec, "has no namespaceSelector: want one ({} selects all)")
 	}
+	e.HasStatus = status != nil
 	if items := status.Get("items"); items != nil {
 		for _, item := range r.items(items, "assignments", "status: item") {
 			a := EgressIPAssignment{Pos: r.pos(item)}
@@ -173,10 +206,13 @@ func (r *reader) proxy(m Meta, n *tree.Node) {
 			switch k.Value {
 			case "httpProxy":
 				*http, _ = r.text(v)
+				p.HTTPPos = r.pos(v)
 			case "httpsProxy":
 				*https, _ = r.text(v)
+				p.HTTPSPos = r.pos(v)
 			case "noProxy":
 				*no, _ = r.text(v)
+				p.NoPos = r.pos(v)
 			case "trustedCA":
 				if name := v.Get("name"); name != nil {
 					p.TrustedCA, _ = r.text(name)
@@ -203,7 +239,7 @@ func (r *reader) scc(m Meta, n *tree.Node) {
 	lists := map[string]*[]string{
 		"defaultAddCapabilities": &s.DefaultAddCapabilities, "requiredDropCapabilities": &s.RequiredDropCapabilities,
 		"allowedCapabilities": &s.AllowedCapabilities, "allowedUnsafeSysctls": &s.AllowedUnsafeSysctls,
-		"forbiddenSysctls": &s.ForbiddenSysctls, "users": &s.Users, "groups": &s.Groups,
+		"forbiddenSysctls": &s.ForbiddenSysctls, "volumes": &s.Volumes, "users": &s.Users, "groups": &s.Groups,
 	}
 	for k, v := range r.fields(n) {
 		if to := bools[k.Value]; to != nil {
@@ -222,14 +258,16 @@ func (r *reader) scc(m Meta, n *tree.Node) {
 			}
 		case "allowPrivilegeEscalation":
 			s.AllowEscalation = r.tristate(v)
+		case "defaultAllowPrivilegeEscalation":
+			s.DefaultAllowEscalation = r.tristate(v)
 		case "runAsUser":
 			s.RunAsUser = r.runAsUser(v)
 		case "seLinuxContext":
 			if t := v.Get("type"); t != nil {
 				s.SELinuxType, _ = r.text(t)
 			}
-		case "apiVersion", "kind", "metadata", "volumes", "allowedFlexVolumes", "allowHostDirVolumePlugin", "allowHostPID", "allowHostIPC",
-			"defaultAllowPrivilegeEscalation", "fsGroup", "readOnlyRootFilesystem", "seccompProfiles", "supplementalGroups", "userNamespaceLevel":
+		case "apiVersion", "kind", "metadata", "allowedFlexVolumes", "allowHostDirVolumePlugin", "allowHostPID", "allowHostIPC",
+			"fsGroup", "readOnlyRootFilesystem", "seccompProfiles", "supplementalGroups", "userNamespaceLevel":
 		default:
 			r.unread(k)
 		}
@@ -255,4 +293,37 @@ func (r *reader) runAsUser(n *tree.Node) RunAsUserStrategy {
 		}
 	}
 	return s
+}
+
+// clusterNetwork reads config.openshift.io/v1 Network (config/v1/types_network.go of openshift/api). What is in use stands in the status.
+func (r *reader) clusterNetwork(m Meta, n *tree.Node) {
+	o := &ClusterNetwork{Meta: m}
+	r.meta = &o.Meta
+	r.out.cluster.Networks = append(r.out.cluster.Networks, o)
+	spec, status := r.body(n)
+	for _, part := range []*tree.Node{spec, status} {
+		if part == nil {
+			continue
+		}
+		for k, v := range r.fields(part) {
+			switch k.Value {
+			case "networkType":
+				o.Type, _ = r.text(v)
+			case "clusterNetwork":
+				o.Pods = nil
+				for _, item := range r.items(v, "networks", "clusterNetwork") {
+					if c := item.Get("cidr"); c != nil {
+						if p, ok := r.prefix(c); ok {
+							o.Pods = append(o.Pods, p)
+						}
+					}
+				}
+			case "serviceNetwork":
+				o.Services = r.prefixes(v)
+			case "clusterNetworkMTU", "conditions", "externalIP", "migration", "networkDiagnostics", "serviceNodePortRange":
+			default:
+				r.unread(k)
+			}
+		}
+	}
 }

@@ -332,6 +332,10 @@ func (r *reader) node(m Meta, n *tree.Node) {
 			o.PodCIDRs = []netip.Prefix{p}
 		}
 	}
+	if v := status.Get("nodeInfo").Get("containerRuntimeVersion"); v != nil {
+		o.Runtime, _ = r.text(v)
+		o.RuntimePos = r.pos(v)
+	}
 	if v := status.Get("addresses"); v != nil {
 		for _, item := range r.items(v, "addresses", "status: address") {
 			a := NodeAddress{Pos: r.pos(item)}

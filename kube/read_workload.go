@@ -162,16 +162,32 @@ func (r *reader) podSpec(n *tree.Node, t *PodTemplate) {
 			r.push("securityContext", 0)
 			r.podSecurity(v, &t.Security)
 			r.pop()
+		case "volumes":
+			for _, item := range r.items(v, "volumes", "volume") {
+				for k := range r.fields(item) {
+					if k.Value != "name" {
+						t.Volumes = append(t.Volumes, k.Value)
+					}
+				}
+			}
+		case "hostIPC", "hostPID":
+			if on, _ := r.boolean(v); on {
+				t.Constrained = append(t.Constrained, k.Value)
+			}
 		case "activeDeadlineSeconds", "affinity", "automountServiceAccountToken", "dnsConfig", "enableServiceLinks", "ephemeralContainers",
-			"hostIPC", "hostPID", "hostUsers", "hostname", "hostnameOverride", "imagePullSecrets", "os", "overhead", "preemptionPolicy", "priority",
+			"hostUsers", "hostname", "hostnameOverride", "imagePullSecrets", "os", "overhead", "preemptionPolicy", "priority",
 			"priorityClassName", "readinessGates", "resourceClaims", "resources", "restartPolicy", "runtimeClassName", "schedulerName",
 			"schedulingGates", "schedulingGroup", "setHostnameAsFQDN", "shareProcessNamespace", "subdomain", "terminationGracePeriodSeconds",
-			"tolerations", "topologySpreadConstraints", "volumes", "workloadRef":
+			"tolerations", "topologySpreadConstraints", "workloadRef":
 		default:
 			r.unread(k)
 		}
 	}
 	t.Containers = append(init, containers...)
+	t.Constrained = append(t.Constrained, t.Security.constrained...)
+	for i := range t.Containers {
+		t.Constrained = append(t.Constrained, t.Containers[i].Security.constrained...)
+	}
 }
 
 func (r *reader) containers(n *tree.Node, one string, init bool) []Container {
@@ -193,11 +209,15 @@ func (r *reader) containers(n *tree.Node, one string, init bool) []Container {
 				for _, e := range r.items(v, "variables", "env") {
 					c.Env = append(c.Env, r.envVar(e))
 				}
+			case "envFrom":
+				if len(v.Content) > 0 {
+					c.EnvFrom = r.pos(v)
+				}
 			case "securityContext":
 				r.push("securityContext", 0)
 				r.containerSecurity(v, &c.Security)
 				r.pop()
-			case "args", "command", "envFrom", "image", "imagePullPolicy", "lifecycle", "livenessProbe", "readinessProbe", "resizePolicy",
+			case "args", "command", "image", "imagePullPolicy", "lifecycle", "livenessProbe", "readinessProbe", "resizePolicy",
 				"resources", "restartPolicyRules", "startupProbe", "stdin", "stdinOnce", "terminationMessagePath", "terminationMessagePolicy",
 				"tty", "volumeDevices", "volumeMounts", "workingDir":
 			default:
@@ -255,11 +275,11 @@ func (r *reader) podSecurity(n *tree.Node, s *PodSecurity) {
 	for k, v := range r.fields(n) {
 		switch k.Value {
 		case "runAsUser":
-			s.RunAsUser = r.int64(v)
+			s.RunAsUser, s.UserPos = r.int64(v), r.pos(v)
 		case "runAsGroup":
 			s.RunAsGroup = r.int64(v)
 		case "runAsNonRoot":
-			s.RunAsNonRoot = r.tristate(v)
+			s.RunAsNonRoot, s.NonRootPos = r.tristate(v), r.pos(v)
 		case "sysctls":
 			for _, item := range r.items(v, "sysctls", "sysctl") {
 				c := Sysctl{Pos: r.pos(item)}
@@ -272,8 +292,9 @@ func (r *reader) podSecurity(n *tree.Node, s *PodSecurity) {
 				}
 				s.Sysctls = append(s.Sysctls, c)
 			}
-		case "appArmorProfile", "fsGroup", "fsGroupChangePolicy", "seLinuxChangePolicy", "seLinuxOptions", "seccompProfile",
-			"supplementalGroups", "supplementalGroupsPolicy", "windowsOptions":
+		case "fsGroup", "seLinuxOptions", "seccompProfile", "supplementalGroups":
+			s.constrained = append(s.constrained, k.Value)
+		case "appArmorProfile", "fsGroupChangePolicy", "seLinuxChangePolicy", "supplementalGroupsPolicy", "windowsOptions":
 		default:
 			r.unread(k)
 		}
@@ -285,16 +306,17 @@ func (r *reader) containerSecurity(n *tree.Node, s *ContainerSecurity) {
 	for k, v := range r.fields(n) {
 		switch k.Value {
 		case "runAsUser":
-			s.RunAsUser = r.int64(v)
+			s.RunAsUser, s.UserPos = r.int64(v), r.pos(v)
 		case "runAsGroup":
 			s.RunAsGroup = r.int64(v)
 		case "runAsNonRoot":
-			s.RunAsNonRoot = r.tristate(v)
+			s.RunAsNonRoot, s.NonRootPos = r.tristate(v), r.pos(v)
 		case "privileged":
-			s.Privileged = r.tristate(v)
+			s.Privileged, s.PrivilegedPos = r.tristate(v), r.pos(v)
 		case "allowPrivilegeEscalation":
-			s.AllowEscalation = r.tristate(v)
+			s.AllowEscalation, s.EscalationPos = r.tristate(v), r.pos(v)
 		case "capabilities":
+			s.CapabilitiesPos = r.pos(k)
 			for k, v := range r.fields(v) {
 				switch k.Value {
 				case "add":
@@ -305,7 +327,9 @@ func (r *reader) containerSecurity(n *tree.Node, s *ContainerSecurity) {
 					r.unread(k)
 				}
 			}
-		case "appArmorProfile", "procMount", "readOnlyRootFilesystem", "seLinuxOptions", "seccompProfile", "windowsOptions":
+		case "procMount", "seLinuxOptions", "seccompProfile":
+			s.constrained = append(s.constrained, k.Value)
+		case "appArmorProfile", "readOnlyRootFilesystem", "windowsOptions":
 		default:
 			r.unread(k)
 		}

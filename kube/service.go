@@ -95,6 +95,9 @@ type Node struct {
 	Meta
 	Addresses []NodeAddress  // status.addresses
 	PodCIDRs  []netip.Prefix // spec.podCIDRs
+	Runtime   string         // status.nodeInfo.containerRuntimeVersion: "cri-o://1.30.4"
+	// RuntimePos is where it stands.
+	RuntimePos Pos
 }
 
 // NodeAddress is an address of a node, or a name of it.

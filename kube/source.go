@@ -14,6 +14,7 @@ import (
 type Source struct {
 	name   string
 	stream io.Reader // nil: a path
+	found  bool      // it was not named itself
 }
 
 // Path is a file, or a directory: of that every file below it whose name ends in .yaml, .yml or .json, like kubectl -R -f.
@@ -22,6 +23,9 @@ func Path(name string) Source { return Source{name: name} }
 
 // Stream is a stream of documents, by the name that its problems shall have.
 func Stream(name string, r io.Reader) Source { return Source{name: name, stream: r} }
+
+// Found is a stream that was found in a directory or the like: unlike one that was named itself, it may hold no objects.
+func Found(name string, r io.Reader) Source { return Source{name: name, stream: r, found: true} }
 
 // Paths is a [Source] for each path.
 func Paths(names ...string) []Source {
@@ -47,7 +51,7 @@ const maxFile = 1 << 30
 // files are the files of a source.
 func (s Source) files() []file {
 	if s.stream != nil {
-		return []file{load(s.name, s.stream, true)}
+		return []file{load(s.name, s.stream, !s.found)}
 	}
 	info, err := os.Stat(s.name)
 	if err != nil {
@@ -72,7 +76,7 @@ func filesIn(dir string) (out []file) {
 			if d != nil && d.IsDir() {
 				return fs.SkipDir
 			}
-		case d.IsDir() || !isManifest(path):
+		case d.IsDir() || !IsManifest(path):
 		case d.Type()&fs.ModeSymlink != 0:
 			if info, err := os.Stat(path); err == nil && info.IsDir() {
 				return nil
@@ -92,7 +96,8 @@ func filesIn(dir string) (out []file) {
 	return out
 }
 
-func isManifest(path string) bool {
+// IsManifest reports whether a file in a directory is read, by its name.
+func IsManifest(path string) bool {
 	switch filepath.Ext(path) {
 	case ".yaml", ".yml", ".json":
 		return true

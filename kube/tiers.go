@@ -1,5 +1,7 @@
 package kube
 
+import "fmt"
+
 // direction is what comes of a flow at one of its ends: egress at the source, ingress at the destination. The tiers are asked in
 // their order: admin policies by priority, NetworkPolicies, baseline policies, and the default, which allows
 // (sigs.k8s.io/network-policy-api v0.2.0, apis/v1alpha2, ClusterNetworkPolicySpec.Tier).
@@ -21,6 +23,9 @@ func (e *Evaluator) direction(f *flow, d Direction, o *observer) outcome {
 
 // unpoliced is the outcome where no policy is asked: 0 where policies are.
 func (e *Evaluator) unpoliced(self, peer *end, d Direction, o *observer) outcome {
+	if out := e.calico.host(self, peer, d, o); out != 0 {
+		return out
+	}
 	say := func(words string) outcome {
 		o.consider(Considered{Direction: d, Layer: Routing, Says: NotApplicable, Words: words, Decides: true})
 		return mayAllow
@@ -72,6 +77,9 @@ type walk struct {
 }
 
 func (w *walk) run() outcome {
+	if w.e.calico != nil {
+		return w.calico()
+	}
 	out := w.tier(w.e.admin, AdminLayer)
 	if out&(mayPass|mayFall) == 0 {
 		return out
@@ -98,6 +106,7 @@ func (w *walk) ownNode(out outcome) outcome {
 	}
 	switch m := w.e.isOwnNode(w.self.pod, w.peer); {
 	case m == no:
+	case w.d == Egress && w.e.calico != nil: // policies apply to it
 	case w.d == Egress:
 		w.o.depends(Reason{Pos: w.self.pod.Pos, Words: ownNodeWords})
 		out |= mayAllow
@@ -180,6 +189,9 @@ func (w *walk) admin(p *AdminPolicy, layer Layer) outcome {
 		switch {
 		case m == no:
 			c.Says = DoesNotAdmit
+			if w.o != nil && !r.unknown() {
+				c.Words, c.OtherPorts = r.otherThan(words), words == noPort
+			}
 			if r.Action != Allow {
 				c.Says = NotApplicable
 			}
@@ -240,12 +252,16 @@ func (w *walk) peersAndPorts(peers, ports int, peer func(int) (match, bool), por
 			matched = max(matched, m)
 		}
 		if matched == no {
-			return no, "no peer of it matches"
+			return no, noPeer
 		}
-		if matched = both(matched, anyPort(nil)); matched == no {
-			return no, "its peer matches, its ports don't"
+		m := both(matched, anyPort(nil))
+		if m == no && matched == maybe {
+			return no, mayPeer
 		}
-		return matched, ""
+		if m == no {
+			return no, noPort
+		}
+		return m, ""
 	}
 	if peers == 0 {
 		return anyPort(w.seen), ""
@@ -260,6 +276,9 @@ func (w *walk) peersAndPorts(peers, ports int, peer func(int) (match, bool), por
 		default:
 			result = max(result, both(m, anyPort(w.seen)))
 		}
+	}
+	if result == no {
+		return no, noPeer
 	}
 	return result, ""
 }
@@ -291,6 +310,7 @@ func (w *walk) broken(m *Meta, c Considered) {
 // later tiers are not asked.
 func (w *walk) policies() outcome {
 	var out outcome
+	var isolating []*NetworkPolicy
 	isolated, admitted := no, no
 	for _, p := range w.self.pod.space.policies {
 		c := Considered{Pos: p.Pos, Direction: w.d, Layer: NetworkPolicyLayer, Object: p.String()}
@@ -312,6 +332,7 @@ func (w *walk) policies() outcome {
 			continue
 		}
 		isolated = max(isolated, selected)
+		isolating = append(isolating, p)
 		admitted = max(admitted, w.policy(p, selected))
 	}
 	if isolated == no {
@@ -327,10 +348,26 @@ func (w *walk) policies() outcome {
 		out |= mayFall
 	}
 	if out == mayDeny {
-		words := "policies select " + w.self.pod.String() + ", and no rule of theirs admits this"
-		w.o.consider(Considered{Direction: w.d, Layer: NetworkPolicyLayer, Says: Denies, Words: words, Decides: true})
+		c := Considered{Direction: w.d, Layer: NetworkPolicyLayer, Says: Denies, Decides: true}
+		c.Words = fmt.Sprintf("%s isolate it, and none of their rules admits this", several(isolating))
+		if len(isolating) == 1 {
+			p := isolating[0]
+			c.Pos, c.Words = p.rulesPos(w.d), p.String()+" isolates it, and "+noneOf(len(p.Rules(w.d)), w.d)
+		}
+		w.o.consider(c)
 	}
 	return out
+}
+
+// isolates is why a flow is denied that no rule of a policy admits, where the policy and some more select the pod.
+func isolates(more int) string {
+	switch more {
+	case 0:
+		return "selects the pod, and no rule of it admits this"
+	case 1:
+		return "and another policy select the pod, and no rule of them admits this"
+	}
+	return fmt.Sprintf("and %d more policies select the pod, and no rule of them admits this", more)
 }
 
 // policy asks the rules of one NetworkPolicy that selects the pod.
@@ -350,6 +387,9 @@ func (w *walk) policy(p *NetworkPolicy, selected match) match {
 		c.Pos, c.Rule, c.Words = r.Pos, i+1, words
 		c.Says = [...]Saying{no: DoesNotAdmit, maybe: Unclear, yes: Admits}[m]
 		c.Decides = m == yes
+		if m == no && w.o != nil {
+			c.Words, c.OtherPorts = r.otherThan(words), words == noPort
+		}
 		w.o.consider(c)
 		if result = max(result, m); result == yes {
 			return yes

@@ -1,6 +1,9 @@
 package kube
 
-import "net/netip"
+import (
+	"net/netip"
+	"strings"
+)
 
 // Workload is a pod, or an object that makes pods from a template: Deployment, ReplicaSet, StatefulSet, DaemonSet, Job,
 // CronJob, ReplicationController, DeploymentConfig. [Meta.Kind] tells which.
@@ -22,6 +25,20 @@ func (w *Workload) IsPod() bool { return w.Kind == "Pod" }
 
 // Ended reports whether the pod has run to its end, and has no address any more.
 func (w *Workload) Ended() bool { return w.Phase == "Succeeded" || w.Phase == "Failed" }
+
+// deployment is the name of the Deployment that made the ReplicaSet that made a pod, as the pod tells it: the ReplicaSet's name ends in
+// the hash that both have for a label (pod-template-hash; NewReplicaSet in pkg/controller/deployment/sync.go of Kubernetes). It is empty for
+// others.
+func (w *Workload) deployment() string {
+	hash := w.Pod.Labels["pod-template-hash"]
+	if w.Owner.Kind != "ReplicaSet" || hash == "" {
+		return ""
+	}
+	if name, ok := strings.CutSuffix(w.Owner.Name, "-"+hash); ok {
+		return name
+	}
+	return ""
+}
 
 // Tristate is a boolean that may be absent.
 type Tristate uint8
@@ -45,6 +62,9 @@ type PodTemplate struct {
 	HostAliases        []HostAlias
 	Containers         []Container // init containers first
 	Security           PodSecurity
+	Volumes            []string // kinds of its volumes, as SecurityContextConstraints name them: "configMap", "hostPath"
+	// Constrained are other fields that SecurityContextConstraints look at, and that are not read.
+	Constrained []string
 }
 
 // HostAlias is a line of the pod's /etc/hosts.
@@ -63,6 +83,7 @@ type Container struct {
 	Init, Sidecar bool
 	Ports         []ContainerPort
 	Env           []EnvVar // those with a value in the object; the values of valueFrom are not known
+	EnvFrom       Pos      // of envFrom, which may set any variable; Line 0 for none
 	Security      ContainerSecurity
 }
 
@@ -87,6 +108,9 @@ type PodSecurity struct {
 	RunAsUser, RunAsGroup *int64
 	RunAsNonRoot          Tristate
 	Sysctls               []Sysctl
+
+	UserPos, NonRootPos Pos // of runAsUser and runAsNonRoot
+	constrained         []string
 }
 
 // Sysctl is a kernel parameter that is set in the pod's namespaces.
@@ -103,6 +127,9 @@ type ContainerSecurity struct {
 	Privileged            Tristate
 	AllowEscalation       Tristate
 	Add, Drop             []string // capabilities without "CAP_", as the API has them; "ALL" among them
+
+	UserPos, NonRootPos, PrivilegedPos, EscalationPos, CapabilitiesPos Pos
+	constrained                                                        []string
 }
 
 // NamedPort is the number of a pod's port with a name, as Kubernetes resolves it: the first container that has it, those that

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 
@@ -78,12 +79,10 @@ func marshal(p *Profile) ([]byte, error) {
 
 func (f *Facts) node() *yaml.Node {
 	n := mapping()
-	if len(f.Addresses) > 0 {
-		l := list(yaml.FlowStyle)
-		for _, a := range f.Addresses {
-			l.Content = append(l.Content, text(a.Unmap().String()))
-		}
-		add(n, "addresses", l)
+	addAddresses(n, "addresses", f.Addresses)
+	addAddresses(n, "seenAs", f.SeenAs)
+	if r := f.Resolver.node(); len(r.Content) > 0 {
+		add(n, "resolver", r)
 	}
 	if len(f.Environment) > 0 {
 		env := mapping()
@@ -91,6 +90,33 @@ func (f *Facts) node() *yaml.Node {
 			env.Content = append(env.Content, text(name), text(f.Environment[name]))
 		}
 		add(n, "environment", env)
+	}
+	return n
+}
+
+func addAddresses(n *yaml.Node, name string, addrs []netip.Addr) {
+	if len(addrs) == 0 {
+		return
+	}
+	l := list(yaml.FlowStyle)
+	for _, a := range addrs {
+		l.Content = append(l.Content, text(a.Unmap().String()))
+	}
+	add(n, name, l)
+}
+
+func (r *Resolver) node() *yaml.Node {
+	n := mapping()
+	addAddresses(n, "servers", r.Servers)
+	if len(r.Search) > 0 {
+		l := list(yaml.FlowStyle)
+		for _, s := range r.Search {
+			l.Content = append(l.Content, text(s))
+		}
+		add(n, "search", l)
+	}
+	if r.Ndots != nil {
+		add(n, "ndots", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: strconv.Itoa(*r.Ndots)})
 	}
 	return n
 }

@@ -1,10 +1,6 @@
 package profile
 
 import (
-	"fmt"
-	"net/netip"
-	"strings"
-
 	"go.yaml.in/yaml/v3"
 )
 
@@ -127,73 +123,4 @@ func (r *reader) metadata(n *yaml.Node, p *Profile) {
 			name)
 	}
 	p.Name = name
-}
-
-func (r *reader) facts(n *yaml.Node, p *Profile) {
-	at, _ := r.fields(n, "facts", "addresses", "environment")
-	if v := at["addresses"]; v != nil {
-		items, _ := r.list(v, "facts: addresses", "IP addresses")
-		seen := map[netip.Addr]bool{}
-		for _, item := range items {
-			if a, ok := r.address(item, "facts: addresses"); ok && seen[a] {
-				r.problemf(item, "facts: addresses", "%s is given twice: want it once", a)
-			} else if ok {
-				seen[a] = true
-				p.Facts.Addresses = append(p.Facts.Addresses, a)
-			}
-		}
-	}
-	if v := at["environment"]; v != nil {
-		r.environment(v, p)
-	}
-}
-
-func (r *reader) address(n *yaml.Node, where string) (netip.Addr, bool) {
-	const want = "want an IP address such as 172.16.6.170"
-	s, ok := r.scalar(n, where, want)
-	if !ok {
-		return netip.Addr{}, false
-	}
-	a, err := netip.ParseAddr(s)
-	switch {
-	case err != nil:
-		r.problemf(n, where, "bad address %q: %s", s, want)
-	case a.Zone() != "":
-		r.problemf(n, where, "%s has a zone: want %s, profiles have no zones", s, a.WithZone(""))
-	case a.Unmap().IsUnspecified():
-		r.problemf(n, where, "%s is the wildcard address: want an address that a socket can have", s)
-	default:
-		return a.Unmap(), true
-	}
-	return netip.Addr{}, false
-}
-
-func (r *reader) environment(n *yaml.Node, p *Profile) {
-	const where = "facts: environment"
-	if n.Kind != yaml.MappingNode {
-		r.wrong(n, where, "want a mapping of names to values")
-		return
-	}
-	p.Facts.Environment = map[string]string{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		k, v := n.Content[i], n.Content[i+1]
-		if k.Kind != yaml.ScalarNode || k.Value == "" || strings.ContainsAny(k.Value, "=\x00") {
-			r.problemf(k, where, "%s is no name of a variable: want a name without =", describe(k))
-			continue
-		}
-		if _, twice := p.Facts.Environment[k.Value]; twice {
-			r.problemf(k, where, "%s is given twice: want it once", k.Value)
-			continue
-		}
-		p.Facts.Environment[k.Value] = ""
-		if v.Kind == yaml.ScalarNode && v.ShortTag() == "!!null" {
-			r.problemf(k, where, `%s has no value: want one, "" for the empty one`, k.Value)
-			continue
-		}
-		s, ok := r.text(v, fmt.Sprintf("%s: %s", where, k.Value))
-		if ok && strings.Contains(s, "\x00") {
-			r.problemf(v, where, "%s holds the character U+0000: want a value without it", k.Value)
-		}
-		p.Facts.Environment[k.Value] = s
-	}
 }

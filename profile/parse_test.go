@@ -86,6 +86,8 @@ metadata:
 spec:
   facts:
     addresses: [172.16.6.170, "2001:db8::1", "::ffff:10.0.0.1"]
+    seenAs: [198.51.100.7]
+    resolver: {servers: [10.96.0.10, "fd00::a"], search: [shop.svc.cluster.local, cluster.local], ndots: 5}
     environment: {A: "1", B: "", "true": "no", "C D": "x: y\n\ttab\r", "<<": "*a"}
   bind:
     default: {errno: EPERM}

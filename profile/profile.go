@@ -29,7 +29,16 @@ type Profile struct {
 // Facts is what a profile knows of its environment apart from rules.
 type Facts struct {
 	Addresses   []netip.Addr      // the addresses that sockets may have there
+	SeenAs      []netip.Addr      // the addresses by which the far end sees them, where that is known
+	Resolver    Resolver          // what names are resolved by
 	Environment map[string]string // variables that the environment sets for the program
+}
+
+// Resolver is what names are resolved by, as resolv.conf(5) has it. The zero value is "not known".
+type Resolver struct {
+	Servers []netip.Addr
+	Search  []string // domains, without a dot at their ends
+	Ndots   *int     // from 0 to 15; nil: the resolver's own, which is 1
 }
 
 // Bind is what bind(2) answers: the first rule that matches decides, and else the default.

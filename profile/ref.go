@@ -15,7 +15,15 @@ type RuleRef struct {
 
 // String is "openshift-v2-gear, bind rule 1 (line 12): the reason", "openshift-v2-gear, bind default (line 9)", or
 // "shop, layer tiers rule 2 (line 31), from NetworkPolicy shop/db (policies.yaml:12)".
+//
+// Of a profile that was made of objects rather than read, it is "NetworkPolicy shop/db (policies.yaml:12): the reason".
 func (r *RuleRef) String() string {
+	if from := r.From.String(); from != "" && r.File == "" {
+		if r.Reason != "" {
+			from += ": " + r.Reason
+		}
+		return from
+	}
 	s := r.Profile
 	if s == "" {
 		s = "unnamed profile"

@@ -132,24 +132,7 @@ func differencesOf(list []profile.Difference) []differenceJSON {
 func partsOf(s flowset.Set) []partJSON {
 	out := []partJSON{}
 	for part := range s.All() {
-		j := partJSON{To: []blockJSON{}, Protocols: map[string][]string{}}
-		for _, b := range part.Addrs.Blocks() {
-			block := blockJSON{b.Prefix.String(), []string{}}
-			for _, e := range b.Except {
-				block.Except = append(block.Except, e.String())
-			}
-			j.To = append(j.To, block)
-		}
-		for p, ports := range part.Transports.All() {
-			ranges := []string{}
-			if p.HasPorts() {
-				for first, last := range ports.Ranges() {
-					ranges = append(ranges, profile.PortRange{First: first, Last: last}.String())
-				}
-			}
-			j.Protocols[p.String()] = ranges
-		}
-		out = append(out, j)
+		out = append(out, partJSON{To: blocksJSON(part.Addrs), Protocols: protocolsJSON(part.Transports)})
 	}
 	return out
 }

@@ -28,6 +28,14 @@ func SheetText(w io.Writer, s *sheet.Sheet, o TextOptions) error {
 	for _, x := range s.Sources {
 		p.row(x.Asked, x.Text+refs(x.From))
 	}
+	if len(s.Inside) > 0 {
+		p.line("")
+		p.line(p.paint(bold, "By name"))
+		for i := range s.Inside {
+			x := &s.Inside[i]
+			p.row(x.Name+ports(x), x.Text+refs(x.From))
+		}
+	}
 	p.line("")
 	p.line(p.paint(bold, "What reaches what, for a socket that is not bound"))
 	for _, g := range alike(s.Services) {
@@ -48,6 +56,13 @@ func SheetText(w io.Writer, s *sheet.Sheet, o TextOptions) error {
 			p.line("    " + line)
 		}
 	}
+	if len(s.Notes) > 0 {
+		p.line("")
+		p.line(p.paint(bold, "What it does not say"))
+		for _, n := range s.Notes {
+			p.wrapped("  ", 2, "  ", n)
+		}
+	}
 	if len(s.Rules) > 0 {
 		p.line("")
 		p.line(p.paint(bold, "Where this comes from"))
@@ -57,6 +72,14 @@ func SheetText(w io.Writer, s *sheet.Sheet, o TextOptions) error {
 	}
 	_, err := io.WriteString(w, p.b.String())
 	return err
+}
+
+// ports are those of a destination, after a space.
+func ports(x *sheet.Inside) string {
+	if x.Ports == "" {
+		return ""
+	}
+	return " " + x.Ports
 }
 
 // rowWidth is the width of the left column of a sheet.
@@ -139,6 +162,13 @@ func SheetMarkdown(w io.Writer, s *sheet.Sheet) error {
 	for _, x := range s.Sources {
 		fmt.Fprintf(&b, "| %s | %s%s |\n", md(x.Asked), md(x.Text), md(refs(x.From)))
 	}
+	if len(s.Inside) > 0 {
+		fmt.Fprint(&b, "\n## By name\n\n")
+		table(&b, "destination", "ports", "answer")
+		for _, x := range s.Inside {
+			fmt.Fprintf(&b, "| %s | %s | %s%s |\n", md(x.Name), md(x.Ports), md(x.Text), md(refs(x.From)))
+		}
+	}
 	fmt.Fprint(&b, "\n## What reaches what, for a socket that is not bound\n\n")
 	table(&b, "service", "port", "answer")
 	for _, x := range s.Services {
@@ -154,6 +184,12 @@ func SheetMarkdown(w io.Writer, s *sheet.Sheet) error {
 	fmt.Fprint(&b, "\n## A right client\n")
 	for _, c := range s.Clients {
 		fmt.Fprintf(&b, "\n%s, without %s:\n\n```%s\n%s\n```\n", md(c.Language), md(c.Avoid), fence(c.Language), c.Code)
+	}
+	if len(s.Notes) > 0 {
+		fmt.Fprint(&b, "\n## What it does not say\n\n")
+		for _, n := range s.Notes {
+			fmt.Fprintf(&b, "- %s\n", md(n))
+		}
 	}
 	if len(s.Rules) > 0 {
 		fmt.Fprint(&b, "\n## Where this comes from\n\n")

@@ -43,7 +43,16 @@ func SheetHTML(w io.Writer, s *sheet.Sheet) error {
 		}
 		h.raw("</table>\n")
 	}
-	h.raw("</section>\n<section class=services>\n<h2>What a socket that is not bound reaches</h2>\n<table>\n")
+	if len(s.Inside) > 0 {
+		h.raw("<h2>By name</h2>\n<table>\n")
+		for _, x := range s.Inside {
+			h.raw("<tr class=", class(x.Verdict), "><th scope=row>").text(x.Name).raw("</th><td class=port>").text(x.Ports).
+				raw("</td><td>").text(x.Text).refs(x.From).raw("</td></tr>\n")
+		}
+		h.raw("</table>\n")
+	}
+	h.raw("</section>\n<section class=services>\n")
+	h.raw("<h2>What a socket that is not bound reaches</h2>\n<table>\n")
 	for _, x := range s.Services {
 		h.raw("<tr class=", class(x.Verdict), "><th scope=row>").text(x.Name).raw("</th><td class=port>").text(portOf(&x)).
 			raw("</td><td>").text(x.Text).refs(x.From).raw("</td></tr>\n")
@@ -53,6 +62,13 @@ func SheetHTML(w io.Writer, s *sheet.Sheet) error {
 		h.raw("<figure><figcaption><b>").text(c.Language).raw("</b> without ").text(c.Avoid).raw("</figcaption><pre>").text(c.Code).raw("</pre></figure>\n")
 	}
 	h.raw("</div>\n</section>\n")
+	if len(s.Notes) > 0 {
+		h.raw("<section class=rules>\n<h2>What it does not say</h2>\n<ul>\n")
+		for _, n := range s.Notes {
+			h.raw("<li>").text(n).raw("</li>\n")
+		}
+		h.raw("</ul>\n</section>\n")
+	}
 	if len(s.Rules) > 0 {
 		h.raw("<section class=rules>\n<h2>Where this comes from</h2>\n<ol>\n")
 		for i, r := range s.Rules {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sallyport/sallyport/kube"
 	"github.com/sallyport/sallyport/profile"
 	"github.com/sallyport/sallyport/profile/sheet"
 )
@@ -17,15 +18,45 @@ import (
 // sheetOf is the sheet of a profile, in one of its forms.
 func sheetOf(t *testing.T, name string, form func(*bytes.Buffer, *sheet.Sheet) error) string {
 	t.Helper()
-	p, err := profile.Load(name, nil)
-	if err != nil {
-		t.Fatal(err)
+	var s *sheet.Sheet
+	if workload, file, ok := strings.Cut(name, "@"); ok {
+		s = clusterSheet(t, workload, file)
+	} else {
+		p, err := profile.Load(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s = sheet.Of(p)
 	}
 	var b bytes.Buffer
-	if err := form(&b, sheet.Of(p)); err != nil {
+	if err := form(&b, s); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
+}
+
+// clusterSheet is the sheet of a workload, or a namespace, of the cluster in a file.
+func clusterSheet(t *testing.T, workload, file string) *sheet.Sheet {
+	t.Helper()
+	c, problems := kube.Read(kube.Path(file))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	e := kube.Compile(c, kube.Assumptions{})
+	namespace, name, ok := strings.Cut(workload, "/")
+	if !ok {
+		s, err := e.NamespaceSheet(namespace)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	w, _ := c.Workload("", namespace, name)
+	s, err := e.Sheet(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func sheetText(b *bytes.Buffer, s *sheet.Sheet) error { return SheetText(b, s, TextOptions{Width: 96}) }
@@ -42,6 +73,10 @@ func TestSheetGolden(t *testing.T) {
 		{"openshift-v2-gear", "sheet-gear.txt", sheetText},
 		{"testdata/office.yaml", "sheet-office.txt", sheetText},
 		{"testdata/office.yaml", "sheet-office.md", sheetMarkdown},
+		{"shop/web-0@testdata/shop.yaml", "sheet-shop.txt", sheetText},
+		{"shop/web-0@testdata/shop.yaml", "sheet-shop.md", sheetMarkdown},
+		{"shop@testdata/shop.yaml", "sheet-shop-namespace.txt", sheetText},
+		{"shop/web@testdata/openshift.yaml", "sheet-openshift.txt", sheetText},
 	} {
 		t.Run(tt.golden, func(t *testing.T) {
 			got := sheetOf(t, tt.profile, tt.form)
@@ -58,7 +93,7 @@ func TestSheetGolden(t *testing.T) {
 }
 
 func TestSheetJSON(t *testing.T) {
-	for _, name := range append(profile.Builtins(), "testdata/office.yaml") {
+	for _, name := range append(profile.Builtins(), "testdata/office.yaml", "shop/web-0@testdata/shop.yaml", "shop@testdata/shop.yaml", "shop/web@testdata/openshift.yaml") {
 		text := sheetOf(t, name, func(b *bytes.Buffer, s *sheet.Sheet) error { return SheetJSON(b, s) })
 		var doc any
 		if err := json.Unmarshal([]byte(text), &doc); err != nil {
@@ -95,7 +130,7 @@ func TestSheetPrintsOnOnePage(t *testing.T) {
 	if err != nil {
 		t.Skip("needs chromium, from the package of that name")
 	}
-	for _, name := range append(profile.Builtins(), "testdata/office.yaml") {
+	for _, name := range append(profile.Builtins(), "testdata/office.yaml", "shop/web-0@testdata/shop.yaml", "shop@testdata/shop.yaml", "shop/web@testdata/openshift.yaml") {
 		dir := t.TempDir()
 		page, pdf := filepath.Join(dir, "sheet.html"), filepath.Join(dir, "sheet.pdf")
 		if err := os.WriteFile(page, []byte(sheetOf(t, name, sheetHTML)), 0o644); err != nil {

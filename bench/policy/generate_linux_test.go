@@ -19,7 +19,7 @@ func TestGenerate(t *testing.T) {
 		if len(problems) > 0 || len(c.Workloads) != s.count() || len(c.NetworkPolicies) != s.namespaces*s.policies {
 			t.Errorf("%v: %d pods, %d policies, problems %v", s, len(c.Workloads), len(c.NetworkPolicies), problems)
 		}
-		if n := len(kube.Compile(c, kube.Assumptions{}).Groups()); n > s.namespaces*s.pods {
+		if n := len(kube.Compile(c, kube.Assumptions{}).Alike()); n > s.namespaces*s.pods {
 			t.Errorf("%v: %d groups, want pods that are alike to be in one", s, n)
 		}
 	}

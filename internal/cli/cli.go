@@ -31,9 +31,10 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"run", "[FLAGS] -- CMD ARG...", "run a program, unchanged; explain each connection that fails", run},
-		{"check", "--to DEST PROFILE", "would an attempt be allowed there, and which rules decide", check},
+		{"check", "--to DEST PROFILE|FILE", "would it be allowed, by a profile or a cluster's objects, and which rules decide", check},
 		{"sheet", "[FLAGS] PROFILE", "the one-page client-socket policy of a profile, for people", runSheet},
-		{"diff", "A B", "what one profile allows and the other does not, exactly", diff},
+		{"diff", "A B", "what one profile, or cluster's objects, allows and the other does not, exactly", diff},
+		{"convert", "--to TARGET PROFILE", "a profile as NetworkPolicy, EgressFirewall, Cilium or Calico policy; what that cannot say", convertProfile},
 		{"explain", "[CAUSE]", "the long explanation of a cause, with its remedies; without one, the list", explain},
 		{"doctor", "[FLAGS]", "what this machine lets sallyport do, and what to change", doctor},
 		{"demo", "[FLAGS]", "the case sallyport started from, live, without network or root", runDemo},

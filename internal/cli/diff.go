@@ -4,29 +4,48 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/sallyport/sallyport/kube"
 	"github.com/sallyport/sallyport/profile"
 	"github.com/sallyport/sallyport/report"
 )
 
-const diffAbout = `What profile A allows and B does not, and the other way round: binds, and connects from every source, exactly, with the
-rules on either side. How something is denied is not compared. A and B are built-in profiles, files, or -. It exits with 0 where both
-allow the same, and with 1 where they differ.`
+const diffAbout = `What A allows and B does not, and the other way round, exactly, with the rules on either side. It exits with 0 where both allow
+the same, and with 1 where they differ.
+
+  diff A B
+    Of profiles, which are built in, files, or -: binds, and connects from every source. How something is denied is not compared.
+    Of objects of a cluster, which are files, directories, -, or REVISION:PATH of a git repository (HEAD~1:manifests/): who may reach
+    what, for all workloads and the world outside. --from names a namespace, a workload, or outside.`
 
 func diff(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs := newFlags("diff", "[FLAGS] A B", diffAbout, stderr)
 	output := fs.String("output", "text", "how to write it: text or json")
+	from := fs.String("from", "", "of objects, compare what this `SOURCE` may reach alone")
+	all := fs.Bool("all", false, "show every difference, and every problem of reading objects")
 	if status, done := parse(fs, args, stdout); done {
 		return status
 	}
 	err := choice("output", *output, "text", "json")
 	if err == nil && fs.NArg() != 2 {
-		err = fmt.Errorf("want two profiles, not %d: built-in profiles, files, or -", fs.NArg())
+		err = fmt.Errorf("want two profiles, not %d: built-in profiles, files, or -; or two times objects: files, directories, -, REVISION:PATH", fs.NArg())
 	}
 	if err != nil {
 		problem(stderr, "diff: %v", err)
 		return exitUsage
 	}
-	ps, err := profiles(fs.Args(), stdin)
+	p, err := policyOf(fs.Args(), stdin, *from != "")
+	if err != nil {
+		problem(stderr, "%v", err)
+		return exitUsage
+	}
+	switch {
+	case p.objects:
+		return diffObjects(p, *from, *output, *all, stdout, stderr)
+	case *from != "":
+		problem(stderr, "diff: --from names a workload of a cluster, and a profile has none: want objects, or no --from")
+		return exitUsage
+	}
+	ps, err := profiles(fs.Args(), p.stdin)
 	if err != nil {
 		problem(stderr, "%v", err)
 		return exitUsage
@@ -41,6 +60,43 @@ func diff(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	if len(d.OnlyA)+len(d.OnlyB) > 0 {
+		return exitFound
+	}
+	return exitOK
+}
+
+func diffObjects(p *policy, from, output string, all bool, stdout, stderr io.Writer) int {
+	d := report.ObjectsDiff{A: p.args[0], B: p.args[1]}
+	var sides [2]*kube.Evaluator
+	for i, problems := range []*[]kube.Problem{&d.ProblemsA, &d.ProblemsB} {
+		c, list, err := p.cluster(p.args[i : i+1])
+		if err != nil {
+			problem(stderr, "%v", err)
+			return exitUsage
+		}
+		*problems = list
+		reading(stderr, list, all)
+		sides[i] = kube.Compile(c, kube.Assumptions{})
+		if len(sides[i].Workloads()) == 0 {
+			problem(stderr, "diff: %s: no workload was read: want the objects of pods, or of what makes them, beside the policies", p.args[i])
+			return exitUsage
+		}
+	}
+	var err error
+	if d.Differences, err = kube.Diff(sides[0], sides[1], from); err != nil {
+		problem(stderr, "diff: --from %v", err)
+		return exitUsage
+	}
+	if output == "json" {
+		err = d.JSON(stdout)
+	} else {
+		err = d.Text(stdout, report.TextOptions{Color: colour(stdout), Width: columns(stdout), Verbose: all})
+	}
+	if err != nil {
+		problem(stderr, "diff: write it: %v", err)
+		return exitFailed
+	}
+	if len(d.Changes) > 0 {
 		return exitFound
 	}
 	return exitOK

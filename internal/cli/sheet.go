@@ -1,35 +1,54 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 
+	"github.com/sallyport/sallyport/kube"
 	"github.com/sallyport/sallyport/profile"
 	"github.com/sallyport/sallyport/profile/sheet"
 	"github.com/sallyport/sallyport/report"
 )
 
+const sheetAbout = `Writes the one-page client-socket policy, for the people who deploy there: of a profile, or with --from of a workload or a
+namespace of a cluster. PROFILE is a built-in name, a file, or - for standard input. OBJECTS are files and directories of the
+cluster's objects as kubectl get -o yaml writes them, or -.`
+
 func runSheet(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	fs := newFlags("sheet", "[FLAGS] PROFILE",
-		"Writes the one-page client-socket policy of a profile, for the people who deploy there.\nPROFILE is a built-in name, a file, or - for standard input.", stderr)
+	fs := newFlags("sheet", "[FLAGS] PROFILE | --from NAMESPACE[/NAME] OBJECTS...", sheetAbout, stderr)
+	from := fs.String("from", "", "the page of a `WORKLOAD` of a cluster, NAMESPACE/NAME, or of a new pod in a NAMESPACE")
+	all := fs.Bool("all", false, "every problem of reading the objects")
 	output := fs.String("output", "text", "text, markdown, html or json")
 	if status, done := parse(fs, args, stdout); done {
 		return status
 	}
-	if err := choice("output", *output, "text", "markdown", "html", "json"); err != nil {
+	err := choice("output", *output, "text", "markdown", "html", "json")
+	switch {
+	case err != nil:
+	case *from != "" && fs.NArg() == 0:
+		err = errors.New("--from wants the cluster's objects: files, directories, or - for what kubectl get -o yaml writes")
+	case *from == "" && fs.NArg() != 1:
+		err = fmt.Errorf("sheet takes one profile, not %d: `sallyport sheet openshift-v2-gear` shows a built-in one", fs.NArg())
+	}
+	if err != nil {
 		problem(stderr, "%v", err)
 		return exitUsage
 	}
-	if fs.NArg() != 1 {
-		problem(stderr, "sheet takes one profile, not %d: `sallyport sheet openshift-v2-gear` shows a built-in one", fs.NArg())
-		return exitUsage
+	var s *sheet.Sheet
+	if *from != "" {
+		s, err = clusterSheet(*from, fs.Args(), stdin, *all, stderr)
+	} else {
+		var p *profile.Profile
+		if p, err = profile.Load(fs.Arg(0), stdin); err == nil {
+			s = sheet.Of(p)
+		}
 	}
-	p, err := profile.Load(fs.Arg(0), stdin)
 	if err != nil {
-		fmt.Fprintf(stderr, "sallyport: %v\n", err)
+		problem(stderr, "%v", err)
 		return exitUsage
 	}
-	s := sheet.Of(p)
 	switch *output {
 	case "markdown":
 		err = report.SheetMarkdown(stdout, s)
@@ -45,4 +64,37 @@ func runSheet(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	return exitOK
+}
+
+// clusterSheet is the sheet of a workload of a cluster, or of a new pod in a namespace.
+func clusterSheet(from string, args []string, stdin io.Reader, all bool, stderr io.Writer) (*sheet.Sheet, error) {
+	e, err := evaluator(args, stdin, all, stderr)
+	if err != nil {
+		return nil, err
+	}
+	if !strings.Contains(from, "/") {
+		return e.NamespaceSheet(from)
+	}
+	named, err := e.Find(from)
+	if err != nil {
+		return nil, err
+	}
+	return e.Sheet(named.Workload)
+}
+
+// evaluator reads the objects that arguments name.
+func evaluator(args []string, stdin io.Reader, all bool, stderr io.Writer) (*kube.Evaluator, error) {
+	p, err := policyOf(args, stdin, true)
+	if err != nil {
+		return nil, err
+	}
+	if !p.objects {
+		return nil, errors.New("--from names a workload of a cluster, and a profile has none: want objects, or no --from")
+	}
+	c, problems, err := p.cluster(args)
+	if err != nil {
+		return nil, err
+	}
+	reading(stderr, problems, all)
+	return kube.Compile(c, kube.Assumptions{}), nil
 }

@@ -22,12 +22,18 @@ func (m *maker) answers() {
 	add("May I connect out by TCP?", v, text, from)
 	v, text, from = m.howMuch(flowset.UDP)
 	add("May I send out by UDP?", v, text, from)
-	v, text, from = m.names()
+	stated := func(s *Statement, otherwise func() (Verdict, string, []int)) (Verdict, string, []int) {
+		if s != nil {
+			return s.Verdict, s.Text, m.from(s.From...)
+		}
+		return otherwise()
+	}
+	v, text, from = stated(m.around.Names, m.names)
 	add("Do names resolve?", v, text, from)
-	v, text = m.proxy()
-	add("Is there a proxy?", v, text, []int{})
-	v, text = m.seenAs()
-	add("Which address do others see?", v, text, []int{})
+	v, text, from = stated(m.around.Proxy, m.proxy)
+	add("Is there a proxy?", v, text, from)
+	v, text, from = stated(m.around.SeenAs, m.seenAs)
+	add("Which address do others see?", v, text, from)
 	v, text, from = m.ipv6()
 	add("Is there IPv6?", v, text, from)
 	v, text, from = m.reach(flowset.Of(loopback, flowset.Transport(flowset.TCP, flowset.AllPorts())))
@@ -39,31 +45,44 @@ func (m *maker) answers() {
 
 // howMuch says how much of the world a protocol reaches.
 func (m *maker) howMuch(p flowset.Protocol) (Verdict, string, []int) {
-	all := out(p)
+	all := m.out(p)
 	yes := m.reached.Intersect(all)
 	words, verdicts := deciding(m.unbound, all)
 	from := m.from(words...)
 	switch {
 	case yes.Equal(all):
 		return Yes, "yes, to any address and port", from
+	case yes.IsEmpty() && m.insideBy(p):
+		return Partly, "only to what has a name below; to any other address each attempt is " + ways(verdicts), from
 	case yes.IsEmpty():
 		return No, "no: each attempt is " + ways(verdicts), from
 	}
-	in, rest := shares(yes, p), shares(all.Subtract(yes), p)
+	in, rest := m.shares(yes, p), m.shares(all.Subtract(yes), p)
 	if len(strings.Join(rest, "")) < len(strings.Join(in, "")) {
 		return Partly, "yes, but not " + enumerate(rest) + ", which is " + ways(verdicts), from
 	}
-	return Partly, "only " + enumerate(in) + "; all else is " + ways(verdicts), from
+	names := ""
+	if m.insideBy(p) {
+		names = ", and what has a name below"
+	}
+	return Partly, "only " + enumerate(in) + names + "; all else is " + ways(verdicts), from
+}
+
+// insideBy reports whether something in the cluster, known by its name, is reached by a protocol.
+func (m *maker) insideBy(p flowset.Protocol) bool {
+	return slices.ContainsFunc(m.around.Inside, func(x Place) bool {
+		return x.Verdict == Yes && (x.Ports == "" || strings.Contains(x.Ports, "/"+strings.ToLower(p.String())))
+	})
 }
 
 // shares are the parts of a set in words, by port: "port 443", "port 25 to 10.0.0.25"; or by address, "to 10.0.0.0/8", where that is shorter.
-func shares(s flowset.Set, p flowset.Protocol) []string {
+func (m *maker) shares(s flowset.Set, p flowset.Protocol) []string {
 	var byAddr, byPort []string
 	for part := range s.All() {
-		byAddr = append(byAddr, share(part.Addrs, part.Transports.Ports(p)))
+		byAddr = append(byAddr, m.share(part.Addrs, part.Transports.Ports(p)))
 	}
 	for _, x := range portsOf(s, p) {
-		byPort = append(byPort, share(x.addrs, x.ports))
+		byPort = append(byPort, m.share(x.addrs, x.ports))
 	}
 	if len(strings.Join(byAddr, "")) < len(strings.Join(byPort, "")) {
 		return byAddr
@@ -71,8 +90,8 @@ func shares(s flowset.Set, p flowset.Protocol) []string {
 	return byPort
 }
 
-func share(a flowset.Addrs, ports flowset.Ports) string {
-	where := to(a, elsewhere)
+func (m *maker) share(a flowset.Addrs, ports flowset.Ports) string {
+	where := to(a, m.elsewhere)
 	switch {
 	case ports.IsAll():
 		return "to " + where
@@ -142,10 +161,13 @@ func (m *maker) names() (Verdict, string, []int) {
 	ask := func(where flowset.Addrs, p flowset.Protocol) flowset.Set {
 		return flowset.Of(where, flowset.Transport(p, flowset.Port(53)))
 	}
-	all := ask(elsewhere, flowset.UDP)
+	if servers := m.p.Facts.Resolver.Servers; len(servers) > 0 {
+		return m.resolver(servers)
+	}
+	all := ask(m.elsewhere, flowset.UDP)
 	words, verdicts := deciding(m.unbound, all)
 	yes := m.reached.Intersect(all)
-	tcp := m.reached.Intersect(ask(elsewhere, flowset.TCP))
+	tcp := m.reached.Intersect(ask(m.elsewhere, flowset.TCP))
 	from := m.from(words...)
 	suffix := ""
 	if !tcp.Addrs().Equal(yes.Addrs()) {
@@ -155,33 +177,56 @@ func (m *maker) names() (Verdict, string, []int) {
 	case yes.Equal(all):
 		return Yes, "yes, port 53 of any resolver may be asked" + suffix, from
 	case !yes.IsEmpty():
-		return Partly, "by a resolver at " + to(yes.Addrs(), elsewhere) + suffix, from
+		return Partly, "by a resolver at " + to(yes.Addrs(), m.elsewhere) + suffix, from
 	case m.reached.Overlaps(ask(loopback, flowset.UDP)):
 		return Partly, "only by a resolver on this machine: port 53 elsewhere is " + ways(verdicts), from
 	}
 	return No, "no: port 53 is " + ways(verdicts) + ", so use addresses, or a proxy that resolves", from
 }
 
+// resolver says whether the resolvers that the profile names can be asked.
+func (m *maker) resolver(servers []netip.Addr) (Verdict, string, []int) {
+	var yes, no []string
+	var words []string
+	for _, a := range servers {
+		flow := flowset.Of(flowset.AddrOf(a), flowset.Transport(flowset.UDP, flowset.Port(53)))
+		by, verdicts := deciding(m.unbound, flow)
+		words = append(words, by...)
+		if len(verdicts) == 0 {
+			yes = append(yes, a.String())
+		} else {
+			no = append(no, a.String()+" is "+ways(verdicts))
+		}
+	}
+	switch {
+	case len(no) == 0:
+		return Yes, "yes, by " + enumerate(yes), m.from(words...)
+	case len(yes) == 0:
+		return No, "no: port 53 of " + enumerate(no) + ", so use addresses, or a proxy that resolves", m.from(words...)
+	}
+	return Partly, "by " + enumerate(yes) + "; port 53 of " + enumerate(no), m.from(words...)
+}
+
 // proxy tells of a proxy by the environment's variables, in either case.
-func (m *maker) proxy() (Verdict, string) {
+func (m *maker) proxy() (Verdict, string, []int) {
 	var found []string
 	for _, name := range slices.Sorted(maps.Keys(m.p.Facts.Environment)) {
 		switch strings.ToLower(name) {
 		case "http_proxy", "https_proxy", "all_proxy", "no_proxy":
-			found = append(found, name+"="+withoutPassword(m.p.Facts.Environment[name]))
+			found = append(found, name+"="+WithoutPassword(m.p.Facts.Environment[name]))
 		}
 	}
 	switch {
 	case len(found) > 0:
-		return Yes, "yes: " + enumerate(found) + "; HTTP clients mostly read it by themselves, others don't"
+		return Yes, "yes: " + enumerate(found) + "; HTTP clients mostly read it by themselves, others don't", []int{}
 	case len(m.p.Facts.Environment) > 0:
-		return No, "the environment names none"
+		return No, "the environment names none", []int{}
 	}
-	return Unknown, "the profile does not say"
+	return Unknown, "the profile does not say", []int{}
 }
 
-// withoutPassword leaves user and password of a URL out.
-func withoutPassword(value string) string {
+// WithoutPassword leaves user and password of a URL out.
+func WithoutPassword(value string) string {
 	scheme, rest, ok := strings.Cut(value, "://")
 	if !ok {
 		scheme, rest = "", value
@@ -196,21 +241,27 @@ func withoutPassword(value string) string {
 }
 
 // seenAs is the address that the far end sees.
-func (m *maker) seenAs() (Verdict, string) {
+func (m *maker) seenAs() (Verdict, string, []int) {
 	var list []string
+	for _, a := range m.p.Facts.SeenAs {
+		list = append(list, a.String())
+	}
+	if len(list) > 0 {
+		return Yes, enumerate(list), []int{}
+	}
 	for _, a := range m.p.Facts.Addresses {
 		if !a.IsLoopback() {
 			list = append(list, a.String())
 		}
 	}
 	if len(list) == 0 {
-		return Unknown, "the profile does not say; the kernel chooses it"
+		return Unknown, "the profile does not say; the kernel chooses it", []int{}
 	}
-	return Yes, enumerate(list) + ", chosen by the kernel, unless a gateway on the way puts its own in its place"
+	return Yes, enumerate(list) + ", chosen by the kernel, unless a gateway on the way puts its own in its place", []int{}
 }
 
 func (m *maker) ipv6() (Verdict, string, []int) {
-	v6 := elsewhere.Intersect(flowset.AllIPv6())
+	v6 := m.elsewhere.Intersect(flowset.AllIPv6())
 	all := flowset.Of(v6, flowset.Transport(flowset.TCP, flowset.AllPorts()))
 	yes := m.reached.Intersect(all)
 	words, verdicts := deciding(m.unbound, all)
@@ -227,7 +278,7 @@ func (m *maker) ipv6() (Verdict, string, []int) {
 	case yes.Equal(all):
 		return Unknown, "the policy allows it; the profile does not say whether there is an address", from
 	}
-	return Partly, "as far as the policy allows: " + enumerate(shares(yes, flowset.TCP)), from
+	return Partly, "as far as the policy allows: " + enumerate(m.shares(yes, flowset.TCP)), from
 }
 
 // sources says what becomes of a TCP client that binds first, beside one that does not.
@@ -253,13 +304,18 @@ func (m *maker) source(asked, code string, src attempt.Source) {
 	x := Source{Asked: asked, Code: code, From: []int{}}
 	if src.Kind != attempt.SourceNone {
 		d := m.p.DecideBind(attempt.TCP, src.Addr)
+		if by := d.By(); by != nil && strings.HasPrefix(by.Reason, NotDecidable) {
+			x.Verdict, x.Text, x.From = Unknown, "not decidable from the objects", m.from(d.Words())
+			m.s.Sources = append(m.s.Sources, x)
+			return
+		}
 		if d.Verdict.Kind != profile.Allow {
 			x.Verdict, x.Text, x.From = No, "bind fails with "+errno(d.Verdict.Errno), m.from(d.Words())
 			m.s.Sources = append(m.s.Sources, x)
 			return
 		}
 	}
-	all := out(flowset.TCP)
+	all := m.out(flowset.TCP)
 	mine := fates(m.p, src)
 	yes := allowed(mine).Intersect(all)
 	without := m.reached.Intersect(all)
@@ -280,7 +336,7 @@ func (m *maker) source(asked, code string, src attempt.Source) {
 			x.Text = "bind works, then: " + meets(verdicts[0])
 		}
 	default:
-		x.Verdict, x.Text = Partly, "bind works, and reaches less than without: "+enumerate(shares(without.Subtract(yes), flowset.TCP))+" is "+ways(verdicts)
+		x.Verdict, x.Text = Partly, "bind works, and reaches less than without: "+enumerate(m.shares(without.Subtract(yes), flowset.TCP))+" is "+ways(verdicts)
 	}
 	x.From = m.from(words...)
 	m.s.Sources = append(m.s.Sources, x)

@@ -24,9 +24,5 @@ func fates(p *profile.Profile, src attempt.Source) []fate {
 	return out
 }
 
-// loopback is the machine itself; elsewhere is what people mean by "out". The wildcard addresses are no destination: the
-// kernel puts loopback in their place.
-var (
-	loopback  = flowset.AddrsOf(netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
-	elsewhere = loopback.Complement().Except(netip.MustParsePrefix("0.0.0.0/32"), netip.MustParsePrefix("::/128"))
-)
+// loopback is the machine itself.
+var loopback = flowset.AddrsOf(netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))

@@ -13,10 +13,12 @@ type Sheet struct {
 	Description string    `json:"description"` // one line; "" where the profile has none
 	File        string    `json:"file"`        // where the profile was read from; "" for one that was made by hand
 	Answers     []Answer  `json:"answers"`     // in the order of the page
+	Inside      []Inside  `json:"inside"`      // what a cluster knows by a name; empty outside of one
 	Services    []Service `json:"services"`    // what people ask for by name
 	Sources     []Source  `json:"sources"`     // what becomes of each way to bind, or not to
 	Denials     []Denial  `json:"denials"`     // the ways in which this profile denies, and only these
 	Clients     []Client  `json:"clients"`     // a right client in a few lines
+	Notes       []string  `json:"notes"`       // what is not decidable, and what the page leaves out
 	Rules       []string  `json:"rules"`       // what the numbers in From point at, from 1 on
 }
 

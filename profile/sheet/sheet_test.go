@@ -78,7 +78,7 @@ func TestWithoutPassword(t *testing.T) {
 		"me:secret@proxy:3128":             "...@proxy:3128",
 		"http://proxy:3128":                "http://proxy:3128",
 	} {
-		if got := withoutPassword(in); got != want {
+		if got := WithoutPassword(in); got != want {
 			t.Errorf("%s: got %s, want %s", in, got, want)
 		}
 	}

@@ -75,11 +75,23 @@ func to(a, everywhere flowset.Addrs) string {
 	case a.Equal(v6):
 		return "anywhere by IPv6"
 	}
-	in, out := blocks(a), blocks(rest)
-	if len(out) < len(in) {
+	in, out := shortest(a, everywhere), shortest(rest, everywhere)
+	if len(strings.Join(out, "")) < len(strings.Join(in, "")) {
 		return "anywhere but " + enumerate(out)
 	}
 	return enumerate(in)
+}
+
+// shortest is a set as blocks. What is left out of everywhere may be in them, where that makes them shorter.
+func shortest(a, everywhere flowset.Addrs) []string {
+	list := blocks(a)
+	for _, free := range everywhere.Complement().Prefixes() {
+		wider := a.Union(flowset.AddrsOf(free))
+		if wide := blocks(wider); len(strings.Join(wide, "")) < len(strings.Join(list, "")) {
+			a, list = wider, wide
+		}
+	}
+	return list
 }
 
 func blocks(a flowset.Addrs) []string {

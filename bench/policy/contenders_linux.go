@@ -16,7 +16,7 @@ import (
 )
 
 // child is what this program does as a process that is measured.
-var child = map[string]func(file string){"decide": decide, "matrix": matrix, "groups": groups, "list": list}
+var child = map[string]func(file string){"groups": groups, "list": list}
 
 // self runs this program itself.
 func (b *bench) self(what string) func(dir string) *exec.Cmd {
@@ -25,7 +25,22 @@ func (b *bench) self(what string) func(dir string) *exec.Cmd {
 	}
 }
 
-// eval asks np-guard about the same connection as decide.
+// check asks sallyport about one connection.
+func (b *bench) check() func(dir string) *exec.Cmd {
+	last := fmt.Sprintf("ns%d/pod%d:8080", b.shape.namespaces-1, b.shape.pods-1)
+	return func(dir string) *exec.Cmd {
+		return exec.Command(b.sallyport, "check", "--from", "ns0/pod0", "--to", last, filepath.Join(dir, "cluster.yaml"))
+	}
+}
+
+// matrix asks it about all.
+func (b *bench) matrix() func(dir string) *exec.Cmd {
+	return func(dir string) *exec.Cmd {
+		return exec.Command(b.sallyport, "check", "--matrix", "--output", "csv", filepath.Join(dir, "cluster.yaml"))
+	}
+}
+
+// eval asks np-guard about the same connection.
 func (b *bench) eval() func(dir string) *exec.Cmd {
 	s := b.shape
 	return b.npguard("eval", "-n", "ns0", "-s", "pod0", "--destination-namespace", fmt.Sprint("ns", s.namespaces-1), "-d", fmt.Sprint("pod", s.pods-1), "-p", "8080")
@@ -50,33 +65,7 @@ func read(file string) *kube.Evaluator {
 	return kube.Compile(c, kube.Assumptions{})
 }
 
-// decide asks one question.
-func decide(file string) {
-	e := read(file)
-	work := e.Workloads()
-	d := e.Decide(kube.Origin{Workload: work[0]}, kube.Destination{Workload: work[len(work)-1]}, kube.TCP, 8080)
-	fmt.Println(d.Verdict)
-}
-
-// matrix counts the pairs that may connect by any port, having looked at all.
-func matrix(file string) {
-	e := read(file)
-	var pairs, open, unclear int
-	for row := range e.Matrix() {
-		for _, r := range row.Reach {
-			pairs++
-			if !r.Certain.IsEmpty() {
-				open++
-			}
-			if r.Certain != r.Possible {
-				unclear++
-			}
-		}
-	}
-	fmt.Printf("%d pairs, %d open, %d not certain\n", pairs, open, unclear)
-}
-
-// groups counts the same pairs by groups of pods that are alike.
+// groups counts who may reach whom, by groups of pods that are alike.
 func groups(file string) {
 	e := read(file)
 	var rows, pairs, open int

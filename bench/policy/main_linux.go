@@ -1,8 +1,10 @@
-// Command policy measures package kube on clusters that it makes, as whole processes that read YAML: one decision, the matrix of all
-// workloads, the matrix as a list; and its peer, np-guard's netpol-analyzer, on the same files. scripts/bench-policy builds both and runs it.
+// Command policy measures sallyport on clusters that it makes, as whole processes that read YAML: one connection, the matrix of all
+// workloads; what package kube takes for a list of what may connect; and np-guard's netpol-analyzer on the same files.
+// scripts/bench-policy builds all of them and runs it.
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -23,24 +25,28 @@ func main() {
 		return
 	}
 	rounds := flag.Int("rounds", 5, "turns for each contender")
+	sallyport := flag.String("sallyport", "", "the sallyport to measure")
 	peer := flag.String("peer", "", "np-guard's netpolicy; left out where empty")
 	long := flag.Bool("long", false, "once also what takes very long: np-guard's list of the large cluster, and all pairs of 100,000 pods")
 	flag.Parse()
+	if *sallyport == "" {
+		check(errors.New("-sallyport is missing: scripts/bench-policy builds it and runs this"))
+	}
 
 	dir, err := os.MkdirTemp("", "sallyport-policy-")
 	check(err)
 	defer os.RemoveAll(dir)
-	b := &bench{dir: dir, rounds: *rounds, peer: *peer}
+	b := &bench{dir: dir, rounds: *rounds, sallyport: *sallyport, peer: *peer}
 	b.machine()
 
 	b.table("one decision", large)
-	b.measure("sallyport", 0.300, 0, b.self("decide"))
+	b.measure("check --from --to", 0.300, 0, b.check())
 	b.measure("np-guard eval", 0, 0, b.eval())
 
 	b.table("the matrix", large)
-	b.measure("sallyport", 1, 200, b.self("matrix"))
+	b.measure("check --matrix", 1, 200, b.matrix())
 	b.table("the matrix", larger)
-	b.measure("sallyport", 6, 0, b.self("matrix"))
+	b.measure("check --matrix", 6, 0, b.matrix())
 
 	if *long {
 		lists = append(lists, large)
@@ -51,7 +57,7 @@ func main() {
 		if s == large {
 			b.rounds = 1
 		}
-		b.keep("sallyport", b.self("list"))
+		b.keep("package kube", b.self("list"))
 		b.keep("np-guard list", b.list())
 		b.end()
 		b.same()
@@ -59,16 +65,16 @@ func main() {
 	b.rounds = *rounds
 	for _, s := range growth {
 		b.table("growth", s)
-		b.measure("one decision", 0, 0, b.self("decide"))
+		b.measure("check --from --to", 0, 0, b.check())
 		b.measure("the matrix by groups", 0, 0, b.self("groups"))
 		if s.count() < 100_000 {
-			b.measure("the matrix", 0, 0, b.self("matrix"))
+			b.measure("check --matrix", 0, 0, b.matrix())
 		}
 	}
 	if *long {
 		b.table("once", growth[len(growth)-1])
 		b.rounds = 1
-		b.measure("the matrix", 0, 0, b.self("matrix"))
+		b.measure("check --matrix", 0, 0, b.matrix())
 	}
 	b.end()
 	os.Exit(b.status)

@@ -215,8 +215,11 @@ func (e *Evaluator) rulesByName(p *pod) []namedPorts {
 			}
 		}
 	}
+	x := podEnd(p)
+	if e.cilium != nil {
+		list = append(list, e.cilium.named(&x)...)
+	}
 	for _, a := range slices.Concat(e.admin, e.baseline) {
-		x := podEnd(p)
 		if a.Broken() || e.matchesAdminPeer(&a.Subject, &x, nil, nil) == no {
 			continue
 		}
@@ -231,6 +234,34 @@ func (e *Evaluator) rulesByName(p *pod) []namedPorts {
 						}
 					}
 					list = append(list, named)
+				}
+			}
+		}
+	}
+	return list
+}
+
+// named are the DNS names in rules of Cilium that may be about an end.
+func (c *cilium) named(x *end) []namedPorts {
+	var list []namedPorts
+	for _, s := range c.specs(x) {
+		if s.meta.Broken() || c.subject(s, x, nil) == no {
+			continue
+		}
+		for _, r := range s.sections[Egress].rules {
+			var ports []EgressFirewallPort
+			for i := range r.Ports {
+				for _, p := range r.Ports[i].Ports {
+					for _, protocol := range p.Protocols {
+						if p.Name == "" && p.First == p.Last {
+							ports = append(ports, EgressFirewallPort{Protocol: protocol, Port: p.First})
+						}
+					}
+				}
+			}
+			for i := range r.Peers {
+				if n := r.Peers[i].Name; n != nil {
+					list = append(list, namedPorts{n.Name + n.Pattern, ports})
 				}
 			}
 		}

@@ -463,6 +463,9 @@ func (x *profiler) add(flows flowset.Set, v profile.Verdict, reason string, from
 
 func (x *profiler) addFrom(flows flowset.Set, v profile.Verdict, reason string, from profile.Origin) {
 	for part := range flows.All() {
+		if part.Addrs.SubsetOf(wildcards) { // no destination: the kernel puts loopback in its place
+			continue
+		}
 		for _, t := range byPorts(part.Transports) {
 			r := profile.EgressRule{Protocols: t.protocols, Verdict: v, Reason: reason, From: from}
 			if !part.Addrs.IsAll() {
@@ -478,11 +481,19 @@ func (x *profiler) addFrom(flows flowset.Set, v profile.Verdict, reason string, 
 	}
 }
 
+var wildcards = flowset.AddrsOf(netip.MustParsePrefix("0.0.0.0/32"), netip.MustParsePrefix("::/128"))
+
 func blocksOf(a flowset.Addrs) []profile.Block {
 	var list []profile.Block
 	for _, b := range a.Blocks() {
+		if b.Prefix.IsSingleIP() && b.Prefix.Addr().IsUnspecified() {
+			continue
+		}
 		block := profile.Block{Prefix: b.Prefix}
 		for _, p := range b.Except {
+			if p.IsSingleIP() && p.Addr().IsUnspecified() {
+				continue
+			}
 			block.Except = append(block.Except, profile.Block{Prefix: p})
 		}
 		list = append(list, block)

@@ -174,3 +174,31 @@ func compileText(t *testing.T, text string) *Evaluator {
 	}
 	return Compile(c, Assumptions{})
 }
+
+// TestProfileWildcards has a policy about addresses that a profile has no destination for.
+func TestProfileWildcards(t *testing.T) {
+	e := compileText(t, `apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop}
+spec: {containers: [{name: web, securityContext: {privileged: true}}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+  - to: [{ipBlock: {cidr: 0.0.0.0/32}}]
+  - to: [{ipBlock: {cidr: 0.0.0.0/0, except: [0.0.0.0/32, 10.0.0.0/8]}}]
+    ports: [{port: 443}]
+`)
+	w, _ := e.cluster.Workload("", "shop", "web")
+	d, err := e.Profile(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Profile.Encode(); err != nil {
+		t.Error(err)
+	}
+}

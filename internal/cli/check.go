@@ -30,6 +30,7 @@ func check(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	source := fs.String("source", "none", "what the program asks to send from, where a profile is asked: none (no bind), any, or an `address`")
 	expect := fs.String("expect", "", "what should come out, allow or deny: exit with 1 where it does not")
 	matrix := fs.Bool("matrix", false, "who may reach what, for all workloads of the objects")
+	plugin := pluginFlag(fs)
 	all := fs.Bool("all", false, "show everything that was considered, and every problem of reading")
 	output := fs.String("output", "text", "how to write it: text or json; with --matrix also csv, dot or markdown")
 	if status, done := parse(fs, args, stdout); done {
@@ -47,6 +48,8 @@ func check(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if *expect != "" {
 		err = errors.Join(err, choice("expect", *expect, "allow", "deny"))
 	}
+	assume, unknown := assumptions(*plugin)
+	err = errors.Join(err, unknown)
 	if err == nil && *to == "" && !*matrix {
 		err = errors.New("want --to DEST, such as --to 192.0.2.1:443")
 	}
@@ -67,13 +70,13 @@ func check(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		problem(stderr, "check: --matrix is about the workloads of a cluster, and a profile has none: want objects")
 		return exitUsage
 	case *matrix:
-		return checkMatrix(p, *from, *to, *output, *all, stdout, stderr)
+		return checkMatrix(p, assume, *from, *to, *output, *all, stdout, stderr)
 	case p.objects:
 		if *source != "none" {
 			problem(stderr, "check: --source is about a profile's bind rules: for objects, --from names the workload")
 			return exitUsage
 		}
-		return checkObjects(p, *from, *to, *expect, *output, *all, stdout, stderr)
+		return checkObjects(p, assume, *from, *to, *expect, *output, *all, stdout, stderr)
 	case *from != "":
 		problem(stderr, "check: --from names a workload of a cluster, and a profile has none: want objects, or no --from")
 		return exitUsage
@@ -114,14 +117,14 @@ func checkProfile(p *policy, to, source, expect, output string, stdout, stderr i
 	return exitOK
 }
 
-func checkObjects(p *policy, from, to, expect, output string, all bool, stdout, stderr io.Writer) int {
+func checkObjects(p *policy, assume kube.Assumptions, from, to, expect, output string, all bool, stdout, stderr io.Writer) int {
 	c, problems, err := p.cluster(p.args)
 	if err != nil {
 		problem(stderr, "%v", err)
 		return exitUsage
 	}
 	reading(stderr, problems, all)
-	e := kube.Compile(c, kube.Assumptions{})
+	e := kube.Compile(c, assume)
 	if from == "" {
 		problem(stderr, "%v", wantFrom("check", e))
 		return exitUsage
@@ -159,14 +162,14 @@ func checkObjects(p *policy, from, to, expect, output string, all bool, stdout, 
 	return exitOK
 }
 
-func checkMatrix(p *policy, from, to, output string, all bool, stdout, stderr io.Writer) int {
+func checkMatrix(p *policy, assume kube.Assumptions, from, to, output string, all bool, stdout, stderr io.Writer) int {
 	c, problems, err := p.cluster(p.args)
 	if err != nil {
 		problem(stderr, "%v", err)
 		return exitUsage
 	}
 	reading(stderr, problems, all)
-	e := kube.Compile(c, kube.Assumptions{})
+	e := kube.Compile(c, assume)
 	m := report.Matrix{Evaluator: e, Problems: problems}
 	if len(e.Workloads()) == 0 {
 		problem(stderr, "check: no workload was read: want the objects of pods, or of what makes them, beside the policies")

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport/sallyport/kube"
 	"github.com/sallyport/sallyport/kube/convert"
 	"github.com/sallyport/sallyport/profile"
 	"github.com/sallyport/sallyport/report"
@@ -23,6 +24,7 @@ func convertProfile(args []string, stdin io.Reader, stdout, stderr io.Writer) in
 	fs := newFlags("convert", "--to TARGET [FLAGS] PROFILE | --from WORKLOAD OBJECTS...", convertAbout, stderr)
 	to := fs.String("to", "", "the `target`: "+strings.Join(convert.Targets(), ", ")+"; or profile")
 	from := fs.String("from", "", "the `WORKLOAD` of a cluster, NAMESPACE/NAME, whose policy it is about")
+	plugin := pluginFlag(fs)
 	all := fs.Bool("all", false, "every problem of reading the objects")
 	var o convert.Options
 	fs.StringVar(&o.Namespace, "namespace", "", "the `namespace` of the objects; they name none without it")
@@ -40,7 +42,8 @@ func convertProfile(args []string, stdin io.Reader, stdout, stderr io.Writer) in
 		err = errors.Join(fmt.Errorf("--to %q: want one of %s, or profile", *to, strings.Join(convert.Targets(), ", ")), err)
 	}
 	accepted, wrong := kindsOf(*accept)
-	err = errors.Join(err, wrong, labelsOf(*selector, &o), prefixesOf(*cluster, &o))
+	assume, unknown := assumptions(*plugin)
+	err = errors.Join(err, unknown, wrong, labelsOf(*selector, &o), prefixesOf(*cluster, &o))
 	switch {
 	case err != nil:
 	case *from == "" && *to == toProfile:
@@ -56,7 +59,7 @@ func convertProfile(args []string, stdin io.Reader, stdout, stderr io.Writer) in
 		problem(stderr, "convert: %v", err)
 		return exitUsage
 	}
-	p, open, err := toConvert(*from, fs.Args(), stdin, *all, stderr)
+	p, open, err := toConvert(*from, assume, fs.Args(), stdin, *all, stderr)
 	if err != nil {
 		problem(stderr, "%v", err)
 		return exitUsage
@@ -76,7 +79,7 @@ const toProfile = "profile"
 
 // toConvert is the profile to convert: a given one, or what objects declare for a workload. Open tells that the objects do not decide
 // some of it.
-func toConvert(from string, args []string, stdin io.Reader, all bool, stderr io.Writer) (p *profile.Profile, open bool, err error) {
+func toConvert(from string, assume kube.Assumptions, args []string, stdin io.Reader, all bool, stderr io.Writer) (p *profile.Profile, open bool, err error) {
 	if from == "" {
 		ps, err := profiles(args, stdin)
 		if err != nil {
@@ -84,7 +87,7 @@ func toConvert(from string, args []string, stdin io.Reader, all bool, stderr io.
 		}
 		return ps[0], false, nil
 	}
-	e, err := evaluator(args, stdin, all, stderr)
+	e, err := evaluator(assume, args, stdin, all, stderr)
 	if err != nil {
 		return nil, false, err
 	}

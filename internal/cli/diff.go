@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -21,11 +22,13 @@ func diff(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs := newFlags("diff", "[FLAGS] A B", diffAbout, stderr)
 	output := fs.String("output", "text", "how to write it: text or json")
 	from := fs.String("from", "", "of objects, compare what this `SOURCE` may reach alone")
+	plugin := pluginFlag(fs)
 	all := fs.Bool("all", false, "show every difference, and every problem of reading objects")
 	if status, done := parse(fs, args, stdout); done {
 		return status
 	}
-	err := choice("output", *output, "text", "json")
+	assume, err := assumptions(*plugin)
+	err = errors.Join(choice("output", *output, "text", "json"), err)
 	if err == nil && fs.NArg() != 2 {
 		err = fmt.Errorf("want two profiles, not %d: built-in profiles, files, or -; or two times objects: files, directories, -, REVISION:PATH", fs.NArg())
 	}
@@ -40,7 +43,7 @@ func diff(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	switch {
 	case p.objects:
-		return diffObjects(p, *from, *output, *all, stdout, stderr)
+		return diffObjects(p, assume, *from, *output, *all, stdout, stderr)
 	case *from != "":
 		problem(stderr, "diff: --from names a workload of a cluster, and a profile has none: want objects, or no --from")
 		return exitUsage
@@ -65,7 +68,7 @@ func diff(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return exitOK
 }
 
-func diffObjects(p *policy, from, output string, all bool, stdout, stderr io.Writer) int {
+func diffObjects(p *policy, assume kube.Assumptions, from, output string, all bool, stdout, stderr io.Writer) int {
 	d := report.ObjectsDiff{A: p.args[0], B: p.args[1]}
 	var sides [2]*kube.Evaluator
 	for i, problems := range []*[]kube.Problem{&d.ProblemsA, &d.ProblemsB} {
@@ -76,7 +79,7 @@ func diffObjects(p *policy, from, output string, all bool, stdout, stderr io.Wri
 		}
 		*problems = list
 		reading(stderr, list, all)
-		sides[i] = kube.Compile(c, kube.Assumptions{})
+		sides[i] = kube.Compile(c, assume)
 		if len(sides[i].Workloads()) == 0 {
 			problem(stderr, "diff: %s: no workload was read: want the objects of pods, or of what makes them, beside the policies", p.args[i])
 			return exitUsage

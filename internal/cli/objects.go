@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -175,4 +176,21 @@ func wantFrom(command string, e *kube.Evaluator) error {
 		return errors.New(command + ": no workload was read: want the objects of pods, or of what makes them, beside the policies")
 	}
 	return fmt.Errorf("%s: these are objects of a cluster, so it has to know who connects: want --from NAMESPACE/NAME, of %s", command, strings.Join(names, ", "))
+}
+
+// pluginFlag is the flag that names the network plugin of the cluster.
+func pluginFlag(fs *flag.FlagSet) *string {
+	return fs.String("plugin", "", "the network `plugin` of the cluster, for what the API leaves to it: "+strings.Join(kube.Plugins(), ", "))
+}
+
+// assumptions are those of the plugin that a flag names.
+func assumptions(plugin string) (kube.Assumptions, error) {
+	if plugin == "" {
+		return kube.Assumptions{}, nil
+	}
+	a, known := kube.PluginNamed(plugin)
+	if !known {
+		return a, choice("plugin", plugin, kube.Plugins()...)
+	}
+	return a, nil
 }

@@ -19,12 +19,14 @@ cluster's objects as kubectl get -o yaml writes them, or -.`
 func runSheet(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs := newFlags("sheet", "[FLAGS] PROFILE | --from NAMESPACE[/NAME] OBJECTS...", sheetAbout, stderr)
 	from := fs.String("from", "", "the page of a `WORKLOAD` of a cluster, NAMESPACE/NAME, or of a new pod in a NAMESPACE")
+	plugin := pluginFlag(fs)
 	all := fs.Bool("all", false, "every problem of reading the objects")
 	output := fs.String("output", "text", "text, markdown, html or json")
 	if status, done := parse(fs, args, stdout); done {
 		return status
 	}
-	err := choice("output", *output, "text", "markdown", "html", "json")
+	assume, unknown := assumptions(*plugin)
+	err := errors.Join(choice("output", *output, "text", "markdown", "html", "json"), unknown)
 	switch {
 	case err != nil:
 	case *from != "" && fs.NArg() == 0:
@@ -38,7 +40,7 @@ func runSheet(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	var s *sheet.Sheet
 	if *from != "" {
-		s, err = clusterSheet(*from, fs.Args(), stdin, *all, stderr)
+		s, err = clusterSheet(*from, assume, fs.Args(), stdin, *all, stderr)
 	} else {
 		var p *profile.Profile
 		if p, err = profile.Load(fs.Arg(0), stdin); err == nil {
@@ -67,8 +69,8 @@ func runSheet(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 }
 
 // clusterSheet is the sheet of a workload of a cluster, or of a new pod in a namespace.
-func clusterSheet(from string, args []string, stdin io.Reader, all bool, stderr io.Writer) (*sheet.Sheet, error) {
-	e, err := evaluator(args, stdin, all, stderr)
+func clusterSheet(from string, assume kube.Assumptions, args []string, stdin io.Reader, all bool, stderr io.Writer) (*sheet.Sheet, error) {
+	e, err := evaluator(assume, args, stdin, all, stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +85,7 @@ func clusterSheet(from string, args []string, stdin io.Reader, all bool, stderr 
 }
 
 // evaluator reads the objects that arguments name.
-func evaluator(args []string, stdin io.Reader, all bool, stderr io.Writer) (*kube.Evaluator, error) {
+func evaluator(assume kube.Assumptions, args []string, stdin io.Reader, all bool, stderr io.Writer) (*kube.Evaluator, error) {
 	p, err := policyOf(args, stdin, true)
 	if err != nil {
 		return nil, err
@@ -96,5 +98,5 @@ func evaluator(args []string, stdin io.Reader, all bool, stderr io.Writer) (*kub
 		return nil, err
 	}
 	reading(stderr, problems, all)
-	return kube.Compile(c, kube.Assumptions{}), nil
+	return kube.Compile(c, assume), nil
 }

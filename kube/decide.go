@@ -31,16 +31,23 @@ func (e *Evaluator) Decide(from Origin, to Destination, protocol Protocol, port 
 	if ok {
 		d = q.destination(to)
 	}
-	if len(e.cluster.Unread) > 0 && d.Verdict != Undecidable {
-		p := e.cluster.Unread[0]
+	if r, ok := e.doubt(); ok && d.Verdict != Undecidable {
 		d.Verdict = Undecidable
-		words := "could not be read, and may be a policy: " + p.What
-		if e.both != nil {
-			words = p.Object + " " + p.What
-		}
-		d.Reasons = append(d.Reasons, Reason{Pos: p.Pos, Words: words})
+		d.Reasons = append(d.Reasons, r)
 	}
 	return d
+}
+
+// doubt is why nothing about the cluster is certain.
+func (e *Evaluator) doubt() (Reason, bool) {
+	if len(e.cluster.Unread) == 0 {
+		return Reason{}, false
+	}
+	if p := e.both; p != nil {
+		return Reason{Pos: p.Pos, Words: p.Object + " " + p.What}, true
+	}
+	p := e.cluster.Unread[0]
+	return Reason{Pos: p.Pos, Words: "could not be read, and may be a policy: " + p.What}, true
 }
 
 // question is one call of [Evaluator.Decide].

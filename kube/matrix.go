@@ -312,18 +312,25 @@ func (e *Evaluator) allowed(from, to *Workload, direct bool) Reach {
 }
 
 // one runs a program for one peer.
-func (g *grouping) one(prog []instr, peer int32) Reach {
+func (g *grouping) one(prog []instr, peer int32) Reach { return g.watch(prog, peer, nil) }
+
+// watch runs a program for one peer, and tells see, where it is given, of each instruction for the peer, and what ports are undecided before it.
+func (g *grouping) watch(prog []instr, peer int32, see func(in *instr, live flowset.Transports)) Reach {
 	s := start
 	for i := range prog {
 		in := &prog[i]
-		switch {
-		case in.op != opRule:
+		if in.op != opRule {
 			s = s.step(in.op, 0, flowset.Transports{}, false)
-		case has(in.peers.yes, peer):
-			s = s.step(opRule, in.action, in.ports, in.unsure)
-		case has(in.peers.maybe, peer):
-			s = s.step(opRule, in.action, in.ports, true)
+			continue
 		}
+		sure := has(in.peers.yes, peer)
+		if !sure && !has(in.peers.maybe, peer) {
+			continue
+		}
+		if see != nil {
+			see(in, s.live)
+		}
+		s = s.step(opRule, in.action, in.ports, in.unsure || !sure)
 	}
 	return s.end()
 }

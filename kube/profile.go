@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -32,8 +33,9 @@ func (e *Evaluator) Profile(from *Workload) (*Declared, error) {
 		return nil, fmt.Errorf("%v is not of this cluster", from)
 	case p.Broken():
 		return nil, p.Errors[0]
-	case len(e.cluster.Unread) > 0:
-		return nil, fmt.Errorf("what could not be read may be a policy: %w", e.cluster.Unread[0])
+	}
+	if r, ok := e.doubt(); ok {
+		return nil, errors.New(r.String())
 	}
 	x := &profiler{e: e, g: e.groups(), from: p, toClass: map[int32][]portRule{}}
 	prog := x.g.compiled(x.g.of[p.index]).egress
@@ -322,23 +324,11 @@ type portCut struct {
 }
 
 // portCuts runs a program for one peer, and tells which instruction came to which ports.
-func (g *grouping) portCuts(prog []instr, peer int32) ([]portCut, Reach) {
-	var cuts []portCut
-	s := start
-	for i := range prog {
-		in := &prog[i]
-		switch {
-		case in.op != opRule:
-			s = s.step(in.op, 0, flowset.Transports{}, false)
-		case has(in.peers.yes, peer):
-			cuts = append(cuts, portCut{in, s.live.Intersect(in.ports)})
-			s = s.step(opRule, in.action, in.ports, in.unsure)
-		case has(in.peers.maybe, peer):
-			cuts = append(cuts, portCut{in, s.live.Intersect(in.ports)})
-			s = s.step(opRule, in.action, in.ports, true)
-		}
-	}
-	return cuts, s.end()
+func (g *grouping) portCuts(prog []instr, peer int32) (cuts []portCut, reach Reach) {
+	reach = g.watch(prog, peer, func(in *instr, live flowset.Transports) {
+		cuts = append(cuts, portCut{in, live.Intersect(in.ports)})
+	})
+	return cuts, reach
 }
 
 // services makes the rules about addresses of services, where they are not those of addresses outside. Of ports that a service

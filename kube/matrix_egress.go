@@ -87,15 +87,30 @@ func (s EgressSet) of(f family) EgressSet {
 	return EgressSet{s.Certain.Intersect(all), s.Possible.Intersect(all)}
 }
 
-// throughProgram is what a program lets through with the addresses that are no pod's.
+// throughProgram is what a program lets through with the addresses that are no pod's. Without see, rules of one action that follow each other
+// are taken together: it is all the same which of them comes first.
 func throughProgram(prog []instr, see func(cut)) EgressSet {
 	s := setState{live: flowset.Of(flowset.AllAddrs(), ported)}
-	for i := range prog {
+	for i := 0; i < len(prog); i++ {
 		in := &prog[i]
 		if see != nil && in.op == opRule {
 			see(cut{in, s.live.Intersect(flowset.Of(in.addrs.Union(in.some), in.ports))})
 		}
-		s = s.step(in)
+		if see != nil || in.op != opRule {
+			s = s.step(in)
+			continue
+		}
+		var sure, unsure flowset.Builder
+		for ; i < len(prog) && prog[i].op == opRule && prog[i].action == in.action; i++ {
+			if prog[i].unsure {
+				unsure.Add(prog[i].addrs, prog[i].ports)
+			} else {
+				sure.Add(prog[i].addrs, prog[i].ports)
+			}
+			unsure.Add(prog[i].some, prog[i].ports)
+		}
+		i--
+		s = s.rules(in.action, unsure.Set(), true).rules(in.action, sure.Set(), false)
 	}
 	may := flowset.UnionOf(s.allow, s.live, s.passed)
 	return EgressSet{may.Subtract(s.deny), may}
@@ -186,8 +201,15 @@ func (s setState) rule(in *instr, addrs flowset.Addrs, unsure bool) setState {
 	if addrs.IsEmpty() {
 		return s
 	}
-	hit := s.live.Intersect(flowset.Of(addrs, in.ports))
-	switch in.action {
+	return s.rules(in.action, flowset.Of(addrs, in.ports), unsure)
+}
+
+func (s setState) rules(action Action, flows flowset.Set, unsure bool) setState {
+	if flows.IsEmpty() {
+		return s
+	}
+	hit := s.live.Intersect(flows)
+	switch action {
 	case Allow:
 		s.allow = s.allow.Union(hit)
 	case Deny:

@@ -39,12 +39,11 @@ func (e *Evaluator) Profile(from *Workload) (*Declared, error) {
 	}
 	x := &profiler{e: e, g: e.groups(), from: p, toClass: map[int32][]portRule{}}
 	prog := x.g.compiled(x.g.of[p.index]).egress
-	var cuts []cut
-	x.outside = e.through(p, func(c cut) { cuts = append(cuts, c) })
+	x.outside = e.through(p, nil)
 	x.services()
 	x.pods()
 	x.itself()
-	x.addresses(prog, cuts)
+	x.addresses(prog)
 	d := &Declared{
 		Workload:  from,
 		Undecided: x.undecided,
@@ -100,7 +99,7 @@ var (
 )
 
 // addresses makes the rules about addresses of no pod.
-func (x *profiler) addresses(prog []instr, cuts []cut) {
+func (x *profiler) addresses(prog []instr) {
 	certain, possible := x.outside.Certain, x.outside.Possible
 	if open := possible.Subtract(certain); !open.IsEmpty() {
 		x.open(open)
@@ -113,6 +112,8 @@ func (x *profiler) addresses(prog []instr, cuts []cut) {
 		}
 		return
 	}
+	var cuts []cut
+	x.e.through(x.from, func(c cut) { cuts = append(cuts, c) })
 	var done flowset.Set
 	for _, c := range cuts {
 		flows := c.flows.Subtract(possible)

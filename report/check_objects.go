@@ -378,7 +378,9 @@ func (p *checkPrinter) reasons(d *kube.Decision, indent int) {
 		}
 		p.text(indent, "not decided: ", s+at(r.Pos))
 	}
-	if slices.ContainsFunc(reasons, func(r kube.Reason) bool { return strings.HasPrefix(r.Words, "depends on the network plugin: those that") }) {
+	if slices.ContainsFunc(reasons, func(r kube.Reason) bool {
+		return strings.HasPrefix(r.Words, "depends on the network plugin: those that")
+	}) {
 		p.text(indent, "", "to decide it, name the plugin: --plugin "+strings.Join(kube.Plugins(), ", "))
 	}
 }

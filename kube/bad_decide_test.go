@@ -149,7 +149,7 @@ func TestSharedAddresses(t *testing.T) {
 // long. The machine may be busy, so the better of two times counts.
 func TestReadingIsLinear(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes seconds")
+		t.Skip("takes seconds: left out by -short, which CI does not give")
 	}
 	const policies = "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p%d, namespace: shop}\nspec:\n  podSelector: {}\n  ingress:\n  - from:\n    - podSelector: {}\n    ports:\n    - port: 80\n"
 	var objects strings.Builder

@@ -37,7 +37,7 @@ func TestBindAsTheKernelDoes(t *testing.T) {
 	// struct vfs_cap_data, revision 2, effective, with CAP_NET_BIND_SERVICE (bit 10) permitted: linux/capability.h.
 	data := []byte{1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 	if err := unix.Setxattr(capable, "security.capability", data, 0); err != nil {
-		t.Skipf("no file capabilities here: %v", err)
+		t.Skipf("needs a temporary directory whose file system has file capabilities: %v", err)
 	}
 	const service = "CAP_NET_BIND_SERVICE"
 	for _, tt := range []struct {

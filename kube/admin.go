@@ -44,10 +44,11 @@ const (
 	Allow Action = iota // Allow, and Accept in ClusterNetworkPolicy
 	Deny
 	Pass // to the next tier
+	Log  // of Calico: goes on to the next rule
 )
 
 func (a Action) String() string {
-	return [...]string{"allow", "deny", "pass"}[a]
+	return [...]string{"allow", "deny", "pass", "log"}[a]
 }
 
 // AdminRule decides by the first of its peers that matches.

@@ -38,6 +38,9 @@ func (e *Evaluator) Answer(from Origin, to Target) Answer {
 	default:
 		a.Verdict = Denied
 	}
+	if p := e.byAddr[to.Addr]; p != nil {
+		a.Notes = append(a.Notes, to.Addr.String()+" is "+p.String())
+	}
 	if to.Service != nil && len(a.Shares) == 0 {
 		a.Notes = append(a.Notes, to.Service.String()+" has no port: it leads nowhere")
 	}

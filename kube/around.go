@@ -153,95 +153,10 @@ func (a *surveyor) absent() []sheet.Place {
 	return places
 }
 
-// mostNames is how many DNS names a page has.
-const mostNames = 12
-
-// namedPorts is a DNS name of a rule, and the ports that the rule is about: none for all.
-type namedPorts struct {
-	name  string
-	ports []EgressFirewallPort
-}
-
-// named are the DNS names that rules about the workload name, as they are decided when asked by that name.
-func (a *surveyor) named() []sheet.Place {
-	var places []sheet.Place
-	for _, n := range a.e.rulesByName(a.from) {
-		if len(places) == mostNames {
-			break
-		}
-		asked := strings.ReplaceAll(n.name, "*", "a")
-		ports := n.ports
-		if len(ports) == 0 {
-			ports = []EgressFirewallPort{{Protocol: TCP}}
-		}
-		for _, p := range ports {
-			port, words := p.Port, fmt.Sprintf("%d/%s", p.Port, strings.ToLower(p.Protocol.String()))
-			switch {
-			case p.Port == 0 && len(n.ports) == 0:
-				port, words = 443, ""
-			case p.Port == 0:
-				port, words = 443, "all/"+strings.ToLower(p.Protocol.String())
-			}
-			d := a.e.Decide(Origin{Workload: a.from.Workload}, Destination{Name: asked}, p.Protocol, port)
-			place := sheet.Place{Name: n.name, Ports: words, Statement: statement(&d, textOf(n.name))}
-			i := slices.IndexFunc(places, func(x sheet.Place) bool {
-				return x.Name == place.Name && x.Text == place.Text && slices.Equal(x.From, place.From)
-			})
-			switch {
-			case i < 0:
-				places = append(places, place)
-			case !strings.Contains(places[i].Ports, words):
-				places[i].Ports += ", " + words
-			}
-		}
-	}
-	return places
-}
-
-type textOf string
-
-func (t textOf) String() string { return string(t) }
-
-// rulesByName are the DNS names that rules which may concern a pod name.
-func (e *Evaluator) rulesByName(p *pod) []namedPorts {
-	var list []namedPorts
-	for _, f := range e.cluster.EgressFirewalls {
-		if f.Namespace != p.Namespace || f.Broken() {
-			continue
-		}
-		for i := range f.Rules {
-			if r := &f.Rules[i]; r.Name != "" {
-				list = append(list, namedPorts{r.Name, r.Ports})
-			}
-		}
-	}
-	for _, a := range slices.Concat(e.admin, e.baseline) {
-		x := podEnd(p)
-		if a.Broken() || e.matchesAdminPeer(&a.Subject, &x, netip.Addr{}, nil) == no {
-			continue
-		}
-		for i := range a.Egress {
-			r := &a.Egress[i]
-			for j := range r.Peers {
-				for _, n := range r.Peers[j].Names {
-					named := namedPorts{name: n.Name}
-					for _, q := range r.Ports {
-						if q.Name == "" && q.First == q.Last && q.Protocol != AnyProtocol {
-							named.ports = append(named.ports, EgressFirewallPort{Protocol: q.Protocol, Port: q.First})
-						}
-					}
-					list = append(list, named)
-				}
-			}
-		}
-	}
-	return list
-}
-
 func (a *surveyor) isThere(home string, peer *NetworkPolicyPeer) bool {
 	return slices.ContainsFunc(a.e.pods, func(q *pod) bool {
 		x := podEnd(q)
-		return a.e.matchesPeer(home, peer, &x, netip.Addr{}, nil) == yes
+		return a.e.matchesPeer(home, peer, &x, nil, nil) == yes
 	})
 }
 
@@ -428,60 +343,4 @@ func (a *surveyor) proxy() *sheet.Statement {
 		}
 	}
 	return st
-}
-
-// Sheet is the one-page policy of a workload's pods.
-func (e *Evaluator) Sheet(w *Workload) (*sheet.Sheet, error) {
-	d, err := e.Profile(w)
-	if err != nil {
-		return nil, err
-	}
-	return sheet.OfPlace(d.Profile, e.Around(d)), nil
-}
-
-// NamespaceSheet is the page of a namespace: that of a new pod in it, which has no labels, and so what holds for all whom no policy
-// selects by theirs. The workloads that have another are named.
-func (e *Evaluator) NamespaceSheet(namespace string) (*sheet.Sheet, error) {
-	if e.cluster.Namespace(namespace) == nil {
-		return nil, fmt.Errorf("no object is in, or of, a namespace %s", namespace)
-	}
-	w := &Workload{Meta: Meta{Kind: "Pod", Name: "new-pod", Namespace: namespace}, Replicas: -1}
-	c := *e.cluster
-	c.Workloads = append(slices.Clone(c.Workloads), w)
-	e = Compile(&c, e.assume)
-	d, err := e.Profile(w)
-	if err != nil {
-		return nil, err
-	}
-	d.Profile.Name = namespace
-	d.Profile.Description = "what sockets of a pod without labels may do there, by its cluster's objects"
-	around := e.Around(d)
-	around.Title = "namespace " + namespace
-	if others := e.unlike(w); len(others) > 0 {
-		var names []string
-		for _, x := range others {
-			names = append(names, x.Namespace+"/"+x.Name)
-		}
-		more := ""
-		if n := len(names) - 4; n > 0 {
-			names, more = names[:4], fmt.Sprintf(" and %d more", n)
-		}
-		around.Notes = append([]string{"of workloads whose labels policies select, the page is another: " + strings.Join(names, ", ") + more}, around.Notes...)
-	}
-	return sheet.OfPlace(d.Profile, around), nil
-}
-
-// unlike are the workloads of a namespace whose egress is another than that of one of them.
-func (e *Evaluator) unlike(w *Workload) []*Workload {
-	var others []*Workload
-	set := e.Egress(w)
-	for _, x := range e.Workloads() {
-		if x == w || x.Namespace != w.Namespace {
-			continue
-		}
-		if o := e.Egress(x); !o.Certain.Equal(set.Certain) || !o.Possible.Equal(set.Possible) {
-			others = append(others, x)
-		}
-	}
-	return others
 }

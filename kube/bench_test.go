@@ -86,3 +86,98 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 }
+
+// calicoPolicies are as many policies of Calico's for [bigCluster] as it has of Kubernetes, in two tiers, and some for all namespaces.
+func calicoPolicies() string {
+	var b strings.Builder
+	b.WriteString("---\n{apiVersion: projectcalico.org/v3, kind: Tier, metadata: {name: security}, spec: {order: 100}}\n")
+	for q := range 40 {
+		fmt.Fprintf(&b, `---
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata:
+  name: security.g%d
+spec:
+  tier: security
+  order: %d
+  selector: app == 'a%d'
+  types: [Ingress, Egress]
+  ingress:
+    - action: Deny
+      protocol: TCP
+      source:
+        namespaceSelector: team == 't%d'
+      destination:
+        ports: [22, "6000:6010"]
+    - action: Pass
+  egress:
+    - action: Deny
+      destination:
+        nets: [169.254.0.0/16, 10.%d.0.0/16]
+    - action: Pass
+`, q, q, q%10, q%12, q)
+	}
+	for n := range 240 {
+		for q := range 20 {
+			fmt.Fprintf(&b, `---
+apiVersion: projectcalico.org/v3
+kind: NetworkPolicy
+metadata:
+  name: policy-%d
+  namespace: ns-%d
+spec:
+  order: %d
+  selector: app == 'a%d' && tier in {'t%d', 't9'}
+  types: [Ingress, Egress]
+  ingress:
+    - action: Allow
+      protocol: TCP
+      source:
+        namespaceSelector: team == 't%d'
+        selector: tier == 't%d'
+      destination:
+        ports: [%d, http]
+  egress:
+    - action: Allow
+      destination:
+        nets: [10.%d.0.0/16]
+        notNets: [10.%d.1.0/24]
+    - action: Allow
+      protocol: UDP
+      destination:
+        ports: [53]
+`, q, n, q*10, q%10, q%3, q%12, q%3, 8000+q, n, n)
+		}
+	}
+	return b.String()
+}
+
+// BenchmarkCalico is the full matrix of 2,400 pods by 4,800 policies of Kubernetes and 4,840 of Calico, read and decided.
+func BenchmarkCalico(b *testing.B) {
+	text := bigCluster() + calicoPolicies()
+	for b.Loop() {
+		c, problems := Read(Stream("s", strings.NewReader(text)))
+		if len(problems) > 0 {
+			b.Fatal(problems[0])
+		}
+		e := Compile(c, Assumptions{})
+		rows := 0
+		for range e.Matrix() {
+			rows++
+		}
+		if rows != 2400 {
+			b.Fatal(rows)
+		}
+	}
+}
+
+// BenchmarkCalicoDecide is one decision in the cluster of [BenchmarkCalico], once it is read: what is needed for it alone is made.
+func BenchmarkCalicoDecide(b *testing.B) {
+	c, _ := Read(Stream("s", strings.NewReader(bigCluster()+calicoPolicies())))
+	for b.Loop() {
+		e := Compile(c, Assumptions{})
+		if d := e.Decide(Origin{Workload: c.Workloads[0]}, Destination{Workload: c.Workloads[1]}, TCP, 8000); len(d.Chain) == 0 {
+			b.Fatal("no chain")
+		}
+	}
+}

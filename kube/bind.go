@@ -32,7 +32,7 @@ func (s BindStep) String() string {
 
 // Bind tells for each container of a workload, init containers among them, whether its sockets may be bound to a port. A port below
 // net.ipv4.ip_unprivileged_port_start (of both families) takes CAP_NET_BIND_SERVICE in the network namespace's user namespace
-// (inet_bind in net/ipv4/af_inet.c, inet6_bind in net/ipv6/af_inet6.c). Port 0 is a port that the kernel chooses.
+// (__inet_bind in net/ipv4/af_inet.c, __inet6_bind in net/ipv6/af_inet6.c). Port 0 is a port that the kernel chooses.
 func (e *Evaluator) Bind(from *Workload, port uint16) []BindDecision {
 	p := e.byObject[from]
 	if p == nil {

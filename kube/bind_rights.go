@@ -39,26 +39,22 @@ func (b *binder) underConstraints(s *constraints) Verdict {
 		return decide(Denied) // not even root: the bounding set limits what any program gets
 	}
 	b.step(r.userPos, "%s", r.userWhy)
-	switch {
-	case r.root == yes:
+	if r.root == yes {
 		return decide(Allowed)
-	case r.fixed:
-		b.step(r.fixedPos, "allowPrivilegeEscalation is false (no_new_privs): a program's file gives no capability")
-		if r.root == no {
-			return decide(Denied)
-		}
+	}
+	// Kubernetes gives no ambient capabilities (kubernetes/enhancements#2763), so the execve of a user other than root clears what
+	// capabilities.add put there, but for what the program's file has too (capabilities(7)). no_new_privs keeps that only where the process
+	// had it before: the runtime does, which executes the first program.
+	by := "by a program whose file has it (setcap cap_net_bind_service=+ep)"
+	if r.fixed {
+		b.step(r.fixedPos, "allowPrivilegeEscalation is false (no_new_privs): of programs whose file has a capability, only the container's first one gets it")
+		by = "as the container's first program, where its file has it (setcap cap_net_bind_service=+ep)"
 	}
 	if r.root == maybe {
-		words := "not given, so that the image's user decides: root may, others get EACCES"
-		if !r.fixed {
-			words += " unless the program's file has the capability (setcap)"
-		}
-		b.reasons = append(b.reasons, Reason{Pos: r.userPos, Field: "securityContext.runAsUser", Words: words})
+		b.reasons = append(b.reasons, Reason{Pos: r.userPos, Field: "securityContext.runAsUser", Words: "not given, so that the image's user decides: root may, others get EACCES, unless they have the capability " + by})
 		return Undecidable
 	}
-	// Kubernetes gives no ambient capabilities (kubernetes/enhancements#2763), so the execve of a user other than root
-	// clears what capabilities.add put there (capabilities(7)).
-	b.reasons = append(b.reasons, Reason{Pos: r.userPos, Field: "the program's file", Words: "not in the objects: a user other than root has the capability only by a program whose file has it (setcap cap_net_bind_service=+ep), and gets EACCES else; what capabilities.add adds is lost to it at execve"})
+	b.reasons = append(b.reasons, Reason{Pos: r.userPos, Field: "the program's file", Words: "not in the objects: a user other than root has the capability only " + by + ", and gets EACCES else; what capabilities.add adds is lost to it at execve"})
 	return Undecidable
 }
 
@@ -137,7 +133,7 @@ func (b *binder) user(r *rights, scc *SecurityContextConstraints) {
 }
 
 // effective is whether NET_BIND_SERVICE is among a container's capabilities, which runtimes give by default: ALL in add or drop first, then
-// what is added, then what is dropped (WithContainerCapabilities in internal/cri/opts/spec_linux_opts.go of containerd).
+// what is added, then what is dropped (WithCapabilities in internal/cri/opts/spec_linux_opts.go of containerd).
 func effective(add, drop []string) (bool, string) {
 	has := func(list []string, name string) bool {
 		return slices.ContainsFunc(list, func(s string) bool { return strings.TrimPrefix(strings.ToUpper(s), "CAP_") == name })

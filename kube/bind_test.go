@@ -69,7 +69,7 @@ func TestBind(t *testing.T) {
 		"high port":                   {spec: `containers: [{name: c, securityContext: {capabilities: {drop: [ALL]}}}]`, port: 8080, verdict: Allowed, chain: "=> ports from 1024 on"},
 		"root":                        {spec: `containers: [{name: c, securityContext: {runAsUser: 0}}]`, objects: []string{crio}, port: 80, verdict: Allowed, chain: "=> runAsUser is 0: root (f1.yaml:4)", note: "default_sysctls"},
 		"root of the pod":             {spec: `securityContext: {runAsUser: 0}, containers: [{name: c}]`, objects: []string{crio}, port: 80, verdict: Allowed},
-		"the container's user counts": {spec: `securityContext: {runAsUser: 0}, containers: [{name: c, securityContext: {runAsUser: 7, allowPrivilegeEscalation: false}}]`, objects: []string{crio}, port: 80, verdict: Denied, chain: "=> allowPrivilegeEscalation is false"},
+		"the container's user counts": {spec: `securityContext: {runAsUser: 0}, containers: [{name: c, securityContext: {runAsUser: 7, allowPrivilegeEscalation: false}}]`, objects: []string{crio}, port: 80, verdict: Undecidable, chain: "runAsUser is 7"},
 		"root without capabilities":   {spec: `containers: [{name: c, securityContext: {runAsUser: 0, capabilities: {drop: [ALL]}}}]`, objects: []string{crio}, port: 80, verdict: Denied, chain: "=> capabilities.drop has ALL, and capabilities.add not NET_BIND_SERVICE (f1.yaml:4)"},
 		"drop counts after add":       {spec: `containers: [{name: c, securityContext: {runAsUser: 0, capabilities: {add: [NET_BIND_SERVICE], drop: [NET_BIND_SERVICE]}}}]`, objects: []string{crio}, port: 80, verdict: Denied},
 		"add counts after drop ALL":   {spec: `containers: [{name: c, securityContext: {runAsUser: 0, capabilities: {add: [net_bind_service], drop: [all]}}}]`, objects: []string{crio}, port: 80, verdict: Allowed},
@@ -77,7 +77,7 @@ func TestBind(t *testing.T) {
 			spec: `containers: [{name: c, securityContext: {runAsUser: 7, capabilities: {add: [NET_BIND_SERVICE]}}}]`, objects: []string{crio}, port: 80, verdict: Undecidable,
 			reason: "f1.yaml:4: the program's file: not in the objects: a user other than root has the capability only by a program whose file has it",
 		},
-		"not root, no escalation": {spec: `containers: [{name: c, securityContext: {runAsNonRoot: true, allowPrivilegeEscalation: false, capabilities: {add: [NET_BIND_SERVICE]}}}]`, objects: []string{crio}, port: 80, verdict: Denied, chain: "runAsNonRoot: the kubelet starts no root"},
+		"not root, no escalation": {spec: `containers: [{name: c, securityContext: {runAsNonRoot: true, allowPrivilegeEscalation: false, capabilities: {add: [NET_BIND_SERVICE]}}}]`, objects: []string{crio}, port: 80, verdict: Undecidable, chain: "runAsNonRoot: the kubelet starts no root", reason: "only as the container's first program"},
 		"the image's user":        {spec: `containers: [{name: c}]`, objects: []string{crio}, port: 80, verdict: Undecidable, reason: "securityContext.runAsUser: not given, so that the image's user decides"},
 		"privileged root":         {spec: `containers: [{name: c, securityContext: {privileged: true, runAsUser: 0, capabilities: {drop: [ALL]}}}]`, objects: []string{crio}, port: 80, verdict: Allowed, chain: "the container is privileged"},
 
@@ -96,7 +96,7 @@ func TestBind(t *testing.T) {
 		// With constraints: anyuid comes first by its priority, and who may use it is not known.
 		"either constraints":      {spec: `containers: [{name: c}]`, objects: []string{crio, sccYAML}, port: 80, verdict: Undecidable, reason: "by anyuid the bind is undecidable, by restricted-v2 denied"},
 		"restricted-v2":           {spec: `containers: [{name: c}]`, objects: []string{crio, withoutAnyuid}, port: 80, verdict: Denied, chain: "=> capabilities.drop has ALL, and capabilities.add not NET_BIND_SERVICE, by restricted-v2 (f3.yaml:1)"},
-		"restricted-v2 with add":  {spec: `containers: [{name: c, securityContext: {capabilities: {add: [NET_BIND_SERVICE]}}}]`, objects: []string{crio, withoutAnyuid}, port: 80, verdict: Denied, chain: "runAsUser is out of the namespace's range, by restricted-v2: not root"},
+		"restricted-v2 with add":  {spec: `containers: [{name: c, securityContext: {capabilities: {add: [NET_BIND_SERVICE]}}}]`, objects: []string{crio, withoutAnyuid}, port: 80, verdict: Undecidable, chain: "runAsUser is out of the namespace's range, by restricted-v2: not root"},
 		"required":                {spec: `containers: [{name: c, securityContext: {runAsUser: 0}}]`, meta: "openshift.io/required-scc: anyuid", objects: []string{crio, sccYAML}, port: 80, verdict: Allowed, chain: "anyuid, by openshift.io/required-scc"},
 		"required, not given":     {spec: `containers: [{name: c}]`, meta: "openshift.io/required-scc: other", objects: []string{crio, sccYAML}, port: 80, verdict: Undecidable, reason: "the object other was not given"},
 		"admitted":                {spec: `containers: [{name: c, securityContext: {runAsUser: 1000680000, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}]`, meta: "openshift.io/scc: restricted-v2", objects: []string{crio, sccYAML}, port: 80, verdict: Denied, chain: "admitted by restricted-v2"},

@@ -13,11 +13,22 @@ type Cluster struct {
 	NetworkPolicies []*NetworkPolicy
 	AdminPolicies   []*AdminPolicy // AdminNetworkPolicy, BaselineAdminNetworkPolicy, ClusterNetworkPolicy
 
+	CiliumPolicies []*CiliumPolicy // CiliumNetworkPolicy and CiliumClusterwideNetworkPolicy
+	CIDRGroups     []*CiliumCIDRGroup
+
 	EgressFirewalls []*EgressFirewall // EgressFirewall and EgressNetworkPolicy
 	EgressIPs       []*EgressIP
 	Proxies         []*Proxy
 	Networks        []*ClusterNetwork
 	SCCs            []*SecurityContextConstraints
+
+	Mesh                Mesh // Istio's
+	CalicoPolicies      []*CalicoPolicy
+	CalicoTiers         []*CalicoTier
+	NetworkSets         []*NetworkSet // NetworkSet and GlobalNetworkSet
+	HostEndpoints       []*HostEndpoint
+	FelixConfigurations []*FelixConfiguration
+	ServiceAccounts     []*ServiceAccount
 
 	// Others are the objects of kinds that are known to have no part in what sockets may reach, and of kinds that are not known
 	// (each of these has a warning).
@@ -97,6 +108,11 @@ type Owner struct {
 
 // NamespaceNameLabel is the label that the API server gives every namespace, with its name for value.
 const NamespaceNameLabel = "kubernetes.io/metadata.name"
+
+// ServiceAccount is whom pods run as: its labels can be selected by.
+type ServiceAccount struct {
+	Meta
+}
 
 // Namespace always has the label [NamespaceNameLabel].
 type Namespace struct {

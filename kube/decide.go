@@ -31,12 +31,23 @@ func (e *Evaluator) Decide(from Origin, to Destination, protocol Protocol, port 
 	if ok {
 		d = q.destination(to)
 	}
-	if len(e.cluster.Unread) > 0 && d.Verdict != Undecidable {
-		p := e.cluster.Unread[0]
+	if r, ok := e.doubt(); ok && d.Verdict != Undecidable {
 		d.Verdict = Undecidable
-		d.Reasons = append(d.Reasons, Reason{Pos: p.Pos, Words: "could not be read, and may be a policy: " + p.What})
+		d.Reasons = append(d.Reasons, r)
 	}
 	return d
+}
+
+// doubt is why nothing about the cluster is certain.
+func (e *Evaluator) doubt() (Reason, bool) {
+	if len(e.cluster.Unread) == 0 {
+		return Reason{}, false
+	}
+	if p := e.both; p != nil {
+		return Reason{Pos: p.Pos, Words: p.Object + " " + p.What}, true
+	}
+	p := e.cluster.Unread[0]
+	return Reason{Pos: p.Pos, Words: "could not be read, and may be a policy: " + p.What}, true
 }
 
 // question is one call of [Evaluator.Decide].
@@ -81,7 +92,7 @@ func (e *Evaluator) endAt(a netip.Addr) end {
 	a = a.Unmap().WithZone("")
 	x := end{addrs: flowset.AddrOf(a)}
 	if p := e.byAddr[a]; p != nil {
-		x.pod = p
+		x.pod, x.twin = p, e.twins[a]
 	} else {
 		x.node = e.nodes[a]
 	}
@@ -148,7 +159,7 @@ func (q *question) families(to end) Decision {
 		parts = append(parts, DecisionPart{To: name, Decision: q.flow(flow{from: f, to: t})})
 	}
 	if len(parts) == 0 {
-		return Decision{Verdict: Denied, Notes: []string{"the two have no address family in common"}}
+		return Decision{Verdict: Denied, Egress: Denied, Ingress: Denied, Notes: []string{"the two have no address family in common"}}
 	}
 	return join(parts)
 }
@@ -208,13 +219,28 @@ func (q *question) flow(f flow) Decision {
 		f.service, f.servicePort = q.via, q.viaPort
 	}
 	f.direct = q.direct && f.service == nil
-	var o observer
-	out := q.e.direction(&f, Egress, &o)
-	if f.before != nil {
-		out |= q.beforeTranslation(&f, out, &o)
+	for _, x := range []*end{&f.from, &f.to} {
+		if x.twin != nil {
+			return undecided(Reason{Pos: x.twin.Pos, Field: x.addrs.String(), Words: fmt.Sprintf("is the address of %s and of %s: which has it is not known", x.pod, x.twin)})
+		}
 	}
-	egress := out.and(q.e.beside(&f, Egress, &o)).verdict()
+	var o observer
+	service := f.before
 	f.before = nil
+	judged, after := f, q.e.assume.EgressAfterTranslation
+	if q.e.calico != nil || q.e.cilium != nil { // both see what the service's address is translated to
+		after = True
+	}
+	if after == False {
+		judged.before = service
+	}
+	out := q.e.direction(&judged, Egress, &o)
+	if service != nil && after == Unset {
+		out |= q.beforeTranslation(f, service, out, &o)
+	}
+	asked := f // layers see what was asked for
+	asked.before = service
+	egress := out.and(q.e.beside(&asked, Egress, &o)).verdict()
 	out = q.e.direction(&f, Ingress, &o)
 	ingress := out.and(q.e.beside(&f, Ingress, &o)).verdict()
 	d := Decision{Chain: o.chain, Verdict: Undecidable, Egress: egress, Ingress: ingress, Notes: o.notes}
@@ -245,20 +271,25 @@ func (q *question) blocksNote(f flow, v Verdict) []string {
 	return []string{fmt.Sprintf("an address block that holds a pod's address decides this: most network plugins go by it, Cilium does not (there: %v)", d.Verdict)}
 }
 
-// beforeTranslation is what comes of the flow's egress by plugins that see the service's address and port, where that is not
-// what comes by the others.
-func (q *question) beforeTranslation(f *flow, before outcome, o *observer) outcome {
-	after := *f
-	after.before = nil
+// beforeTranslation is what comes of the flow's egress by plugins that see the service in the place of its pod, where that is not what
+// comes by the others. What is said of plugins is in their source, and in what their users met:
+//   - OVN-Kubernetes: go-controller/pkg/libovsdb/util/acl.go, LportEgressAfterLB: egress has apply-after-lb
+//   - Antrea: pkg/agent/openflow/pipeline.go: the table that translates comes before those of egress (antrea-io/antrea#1119)
+//   - Cilium: translates as early as it can, at the socket where it may (cilium/cilium#21251, cilium/cilium#1299)
+//   - Calico: its chains in the filter table come after kube-proxy's in nat's PREROUTING (projectcalico/calico#8049); with eBPF it
+//     translates itself, before policy
+//   - Amazon VPC CNI: its probes are at the pod's veth, where the packet still has the service's address ([before])
+func (q *question) beforeTranslation(f flow, service *before, after outcome, o *observer) outcome {
+	f.before = service
 	var unseen observer
-	out := q.e.direction(&after, Egress, &unseen)
-	if out == before {
+	out := q.e.direction(&f, Egress, &unseen)
+	if out == after {
 		return out
 	}
 	o.reasons = append(o.reasons, unseen.reasons...)
 	o.depends(Reason{Words: fmt.Sprintf(
 		"depends on the network plugin: those that enforce egress after the service is translated (Calico, Cilium, OVN-Kubernetes, Antrea) see %s, and it is %v; those that enforce before (Amazon VPC CNI) see %s, and it is %v",
-		q.e.describe(after.to, after.port), out.verdict(), netip.AddrPortFrom(f.before.addr, f.before.port), before.verdict())})
+		q.e.describe(f.to, f.port), after.verdict(), netip.AddrPortFrom(service.addr, service.port), out.verdict())})
 	return out
 }
 

@@ -80,12 +80,18 @@ func (e *Evaluator) portEdges(from Origin, to Destination) [3][]uint16 {
 	g := e.groups()
 	program := func(p *pod, d Direction) {
 		c := g.compiled(g.of[p.index])
-		prog := c.ingress
+		prog, layers := c.ingress, c.ingressBesides
 		if d == Egress {
-			prog = c.egress
+			prog, layers = c.egress, c.egressBesides
 		}
-		for i := range prog {
-			add(prog[i].ports)
+		lists := [][]instr{prog}
+		for _, l := range layers {
+			lists = append(lists, l.prog, l.direct)
+		}
+		for _, list := range lists {
+			for i := range list {
+				add(list[i].ports)
+			}
 		}
 	}
 	source := e.byObject[from.Workload]
@@ -126,9 +132,12 @@ func (e *Evaluator) portEdges(from Origin, to Destination) [3][]uint16 {
 				program(p, Ingress)
 			}
 		}
-		for a, v := range e.vips {
-			if prefix.Contains(a) {
-				ports(v.service, false)
+		for a, services := range e.vips {
+			if !prefix.Contains(a) {
+				continue
+			}
+			for _, s := range services {
+				ports(s, false)
 			}
 		}
 		for _, s := range e.cluster.Services {

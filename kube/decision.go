@@ -38,6 +38,15 @@ type Decision struct {
 	Notes []string
 }
 
+// considered is the chain, with those of the parts.
+func (d *Decision) considered() []Considered {
+	all := d.Chain
+	for i := range d.Parts {
+		all = append(all[:len(all):len(all)], d.Parts[i].considered()...)
+	}
+	return all
+}
+
 // DecisionPart is a part of the destination.
 type DecisionPart struct {
 	To       string // "Pod shop/db-0 port 5432", "10.0.0.0/8 except 10.1.0.0/16"
@@ -78,12 +87,15 @@ const (
 	EgressFirewallLayer
 	EgressNetworkPolicyLayer
 	MeshLayer // Istio
+
+	CalicoLayer // policies of Calico, in the place of the tiers
+	CiliumLayer // the rules of Cilium, of the tiers
 )
 
 func (l Layer) String() string {
 	return [...]string{
 		"routing", "admin tier", "NetworkPolicy", "baseline tier", "default",
-		EgressFirewallLayer: "EgressFirewall", EgressNetworkPolicyLayer: "EgressNetworkPolicy", MeshLayer: "Istio",
+		EgressFirewallLayer: "EgressFirewall", EgressNetworkPolicyLayer: "EgressNetworkPolicy", MeshLayer: "Istio", CalicoLayer: "Calico", CiliumLayer: "Cilium",
 	}[l]
 }
 

@@ -11,5 +11,10 @@
 // The structures are its own. Those of k8s.io/api import package net and half of apimachinery, cost several
 // milliseconds of every start, keep no lines, and don't tell what is absent from what is empty.
 //
+// An [Evaluator] decides by them: [Evaluator.Decide] one connection, with the chain of what was considered; [Evaluator.Matrix],
+// [Evaluator.Egress] and [Evaluator.Profile] all at once; [Evaluator.SourceSeen], [Evaluator.ProxyUse] and [Evaluator.Bind] what else the
+// objects say of a workload's sockets. What they don't tell is undecidable, with the field that stopped it. docs/policies.md says
+// what each format means.
+//
 // What it leaves to others: fetching objects from a cluster. It opens files, never a socket.
 package kube

@@ -21,12 +21,16 @@ type Evaluator struct {
 	byAddr   map[netip.Addr]*pod // pods with an address of their own
 	nodes    map[netip.Addr]*Node
 	named    map[string]*Node
-	vips     map[netip.Addr]vip
-	anywhere flowset.Addrs // what a pod's address may be, where it is not known
+	vips     map[netip.Addr][]*Service // several may share an external address, with different ports
+	twins    map[netip.Addr]*pod       // of addresses that several pods say they have: another one
+	anywhere flowset.Addrs             // what a pod's address may be, where it is not known
 
 	admin    []*AdminPolicy // by priority
 	baseline []*AdminPolicy
 	blocks   map[*IPBlock]flowset.Addrs
+	calico   *calico  // nil where the cluster has nothing of Calico
+	cilium   *cilium  // nil: the plugin is none that is known
+	both     *Problem // the cluster has policies of two plugins
 
 	layers []layer // beside the tiers
 
@@ -37,8 +41,12 @@ type Evaluator struct {
 type Assumptions struct {
 	// BlocksSelectPods tells whether the network plugin compares the addresses of pods with ipBlock and networks peers. The
 	// API's own conformance tests want it, and most do; Cilium does not. Unset is taken for True, with a note in a
-	// decision that depends on it.
+	// decision that depends on it. Of a cluster with objects of Cilium it is False.
 	BlocksSelectPods Tristate
+	// EgressAfterTranslation tells whether the network plugin judges egress to a service by the pod that it leads to (Calico, Cilium,
+	// OVN-Kubernetes, Antrea, and any that passes Kubernetes' own tests), or by the service's address and port (Amazon VPC CNI). The
+	// API leaves it open: where it matters, and this is Unset, a decision is undecidable. Objects of Calico's own tell that it is True.
+	EgressAfterTranslation Tristate
 }
 
 // space is a namespace, and the policies in it.
@@ -54,13 +62,32 @@ type pod struct {
 	space *space
 	addrs flowset.Addrs // what its address may be
 	known bool          // its addresses are known
-	own   []netip.Addr
+	// Family is the families of addresses that it has, or may have.
+	family family
+	own    []netip.Addr
 }
 
-// vip is a service that an address leads to.
-type vip struct {
-	service  *Service
-	external bool // by an external address, or a load balancer's
+// family is a set of address families.
+type family uint8
+
+const (
+	ipv4 family = 1 << iota
+	ipv6
+)
+
+func familiesOf(a flowset.Addrs) (f family) {
+	if a.Overlaps(flowset.AllIPv4()) {
+		f |= ipv4
+	}
+	if a.Overlaps(flowset.AllIPv6()) {
+		f |= ipv6
+	}
+	return f
+}
+
+// addrs is every address of the families.
+func (f family) addrs() flowset.Addrs {
+	return [...]flowset.Addrs{{}, flowset.AllIPv4(), flowset.AllIPv6(), flowset.AllAddrs()}[f]
 }
 
 // Compile prepares a cluster for questions. What is needed for one decision is done here; what only [Evaluator.Matrix] and the
@@ -74,7 +101,8 @@ func Compile(c *Cluster, assume Assumptions) *Evaluator {
 		byAddr:   map[netip.Addr]*pod{},
 		nodes:    map[netip.Addr]*Node{},
 		named:    make(map[string]*Node, len(c.Nodes)),
-		vips:     map[netip.Addr]vip{},
+		vips:     map[netip.Addr][]*Service{},
+		twins:    map[netip.Addr]*pod{},
 		blocks:   map[*IPBlock]flowset.Addrs{},
 	}
 	for _, n := range c.Namespaces {
@@ -101,7 +129,14 @@ func Compile(c *Cluster, assume Assumptions) *Evaluator {
 	e.anywhere = e.podAddrs()
 	e.addPods()
 	e.addServices()
+	e.calico = e.compileCalico()
+	if e.calico != nil && len(c.CiliumPolicies) > 0 {
+		return mixed(c, assume)
+	}
 	e.compileLayers()
+	if c.hasCilium() {
+		e.compileCilium()
+	}
 	e.groups = sync.OnceValue(e.group)
 	return e
 }
@@ -212,10 +247,15 @@ func (e *Evaluator) addPods() {
 		default:
 			p.addrs = e.anywhere
 		}
+		p.family = familiesOf(p.addrs)
 		e.pods = append(e.pods, p)
 		e.byObject[w] = p
 		if !w.Pod.HostNetwork && !w.Ended() {
 			for _, a := range own {
+				if other := e.byAddr[a.Unmap()]; other != nil && other != p {
+					e.twins[a.Unmap()] = p
+					continue
+				}
 				e.byAddr[a.Unmap()] = p
 			}
 		}
@@ -242,13 +282,11 @@ func (e *Evaluator) hostAddrs(w *Workload) []netip.Addr {
 
 func (e *Evaluator) addServices() {
 	for _, s := range e.cluster.Services {
-		for _, a := range s.ClusterIPs {
-			e.vips[a.Unmap()] = vip{s, false}
-		}
-		for _, list := range [][]netip.Addr{s.ExternalIPs, s.LoadBalancerIPs} {
+		for _, list := range [][]netip.Addr{s.ClusterIPs, s.ExternalIPs, s.LoadBalancerIPs} {
 			for _, a := range list {
-				if _, there := e.vips[a.Unmap()]; !there {
-					e.vips[a.Unmap()] = vip{s, true}
+				a = a.Unmap()
+				if n := len(e.vips[a]); n == 0 || e.vips[a][n-1] != s {
+					e.vips[a] = append(e.vips[a], s)
 				}
 			}
 		}
@@ -263,6 +301,9 @@ func (e *Evaluator) Workloads() []*Workload {
 	for _, p := range e.pods {
 		if p.Owner.Name != "" && !p.Ended() {
 			owners[name{p.Owner.Kind, p.Namespace, p.Owner.Name}] = true
+			if d := p.deployment(); d != "" { // also where its ReplicaSet was not given
+				owners[name{"Deployment", p.Namespace, d}] = true
+			}
 		}
 	}
 	var list []*Workload
@@ -273,4 +314,17 @@ func (e *Evaluator) Workloads() []*Workload {
 		}
 	}
 	return list
+}
+
+// mixed is the evaluator of a cluster with policies of both Cilium and Calico: which of them is its network plugin is not in the objects, so
+// that nothing is certain.
+func mixed(c *Cluster, assume Assumptions) *Evaluator {
+	at := &c.CiliumPolicies[0].Meta
+	p := Problem{Pos: at.Pos, Severity: Error, Object: at.String(), What: "is of Cilium, and the cluster has policies of Calico too: which of them is enforced is not known"}
+	both := *c
+	both.CiliumPolicies = nil
+	both.Unread = append([]Problem{p}, c.Unread...)
+	e := Compile(&both, assume)
+	e.both = &p
+	return e
 }

@@ -23,6 +23,7 @@ func both(a, b match) match { return min(a, b) }
 // end is one end of a connection.
 type end struct {
 	pod   *pod          // nil: no pod of the cluster
+	twin  *pod          // another one that says it has the address
 	node  *Node         // where it is an address of a node
 	name  string        // where it is a DNS name whose address is not known
 	addrs flowset.Addrs // what its address may be
@@ -33,8 +34,7 @@ type flow struct {
 	from, to end
 	protocol Protocol
 	port     uint16
-	// Before is the address and port of the service, where the flow is to be judged as a plugin does that enforces policy before
-	// translation: it sees these in ipBlocks and ports. What selectors select is the same for all plugins.
+	// Before is the service, where the flow is to be judged as a plugin does that enforces policy before translation.
 	before *before
 	// Service is what was asked for, where that was a service: by its address, or a headless one's name.
 	service *Service
@@ -44,17 +44,37 @@ type flow struct {
 	direct bool
 }
 
+// before is the address and port of a service that a flow goes to. A plugin that enforces egress before translation sees these, and what
+// it makes of a rule is as the Amazon VPC CNI does it (pkg/resolvers/endpoints.go of aws/amazon-network-policy-controller-k8s):
+// blocks and rules without peers are compared with this address and port. Selectors are given the cluster addresses of services,
+// where they select the labels by which the service selects its pods, with the ports that lead to the rule's: so their ports are the
+// pods', as for other plugins, and no other address of a service is theirs.
 type before struct {
-	addr netip.Addr
-	port uint16
+	addr    netip.Addr
+	port    uint16
+	service *Service
+}
+
+// selected reports whether selectors of namespaces and pods select a service.
+func (b *before) selected(e *Evaluator, home string, namespaces, pods *LabelSelector, o *observer) match {
+	if !slices.ContainsFunc(b.service.ClusterIPs, func(a netip.Addr) bool { return a.Unmap() == b.addr }) {
+		return no
+	}
+	if pods != nil && !pods.Matches(b.service.Selector) {
+		return no
+	}
+	if namespaces == nil {
+		return when(b.service.Namespace == home)
+	}
+	return e.selectsSpace(namespaces, e.space(b.service.Namespace), o)
 }
 
 // observer is told what is considered, and why something may match. Nil is nobody.
 type observer struct {
 	chain   []Considered
 	reasons []Reason
-	blocks  bool // a pod was compared with an address block that holds its address
 	notes   []string
+	blocks  bool // a pod was compared with an address block that holds its address
 }
 
 // note adds what there is to know beside the verdict.
@@ -130,12 +150,9 @@ func (e *Evaluator) selectsSpace(s *LabelSelector, n *space, o *observer) match 
 }
 
 // in reports whether an end's address is in a set.
-func (e *Evaluator) in(set flowset.Addrs, x *end, seen netip.Addr, o *observer, at Pos) match {
-	if seen.IsValid() { // the address of a service
-		if set.Contains(seen) {
-			return yes
-		}
-		return no
+func (e *Evaluator) in(set flowset.Addrs, x *end, seen *before, o *observer, at Pos) match {
+	if seen != nil {
+		return when(set.Contains(seen.addr))
 	}
 	isPod := x.pod != nil && !x.pod.Pod.HostNetwork
 	if isPod && e.assume.BlocksSelectPods == False {
@@ -150,6 +167,12 @@ func (e *Evaluator) in(set flowset.Addrs, x *end, seen netip.Addr, o *observer, 
 	case !set.Overlaps(x.addrs):
 		return no
 	}
+	e.partlyIn(x, o, at)
+	return maybe
+}
+
+// partlyIn tells why it is not known whether an end's address is in a set.
+func (e *Evaluator) partlyIn(x *end, o *observer, at Pos) {
 	switch {
 	case x.pod != nil && !x.pod.known:
 		o.depends(Reason{Pos: at, Field: "address of the pods of " + x.pod.String(), Words: "not known, and the block has some of those that they may get"})
@@ -160,13 +183,15 @@ func (e *Evaluator) in(set flowset.Addrs, x *end, seen netip.Addr, o *observer, 
 	default:
 		o.depends(Reason{Pos: at, Words: "only some of the addresses are in the block"})
 	}
-	return maybe
 }
 
 // matchesPeer reports whether a peer of a NetworkPolicy in a namespace is an end.
-func (e *Evaluator) matchesPeer(home string, peer *NetworkPolicyPeer, x *end, seen netip.Addr, o *observer) match {
+func (e *Evaluator) matchesPeer(home string, peer *NetworkPolicyPeer, x *end, seen *before, o *observer) match {
 	if peer.IPBlock != nil {
 		return e.in(e.blocks[peer.IPBlock], x, seen, o, peer.IPBlock.Pos)
+	}
+	if seen != nil {
+		return seen.selected(e, home, peer.NamespaceSelector, peer.PodSelector, o)
 	}
 	if x.pod == nil {
 		return e.hostPodAt(home, peer, x, o)
@@ -196,23 +221,25 @@ func (e *Evaluator) hostPodAt(home string, peer *NetworkPolicyPeer, x *end, o *o
 		if !p.Pod.HostNetwork || p.Pod.NodeName != x.node.Name || p.Ended() {
 			continue
 		}
-		if e.matchesPeer(home, peer, &end{pod: p, addrs: p.addrs}, netip.Addr{}, o) != no {
+		if e.matchesPeer(home, peer, &end{pod: p, addrs: p.addrs}, nil, o) != no {
 			return maybe
 		}
 	}
 	return no
 }
 
-// matchesPort reports whether one of a rule's ports is that of the flow.
-func (e *Evaluator) matchesPort(p *NetworkPolicyPort, f *flow, o *observer) match {
+// matchesPort reports whether one of a rule's ports is that of the flow, or of the service that is seen in its place.
+func (e *Evaluator) matchesPort(p *NetworkPolicyPort, f *flow, seen *before, o *observer) match {
 	if p.Protocol != f.protocol {
 		return no
 	}
 	port := f.port
-	if f.before != nil {
-		port = f.before.port
+	if seen != nil {
+		port = seen.port
 	}
 	switch {
+	case p.Port.Name != "" && seen != nil:
+		return no // an address has no ports by name
 	case p.Port.Name != "":
 		return e.isNamed(p.Port.Name, p.Protocol, f, o)
 	case p.Port.Number == 0:
@@ -244,7 +271,7 @@ func when(b bool) match {
 }
 
 // matchesAdminPort is the like for admin policies. Protocols that are not known fail closed before.
-func (e *Evaluator) matchesAdminPort(p *AdminPort, f *flow, o *observer) match {
+func (e *Evaluator) matchesAdminPort(p *AdminPort, f *flow, seen *before, o *observer) match {
 	if p.Protocol != AnyProtocol && p.Protocol != f.protocol {
 		return no
 	}
@@ -252,16 +279,20 @@ func (e *Evaluator) matchesAdminPort(p *AdminPort, f *flow, o *observer) match {
 		return e.isNamed(p.Name, f.protocol, f, o)
 	}
 	port := f.port
-	if f.before != nil {
-		port = f.before.port
+	if seen != nil {
+		port = seen.port
 	}
 	return when(p.First <= port && port <= p.Last)
 }
 
 // matchesAdminPeer reports whether a peer of an admin policy is an end. Pods on the host network are no pods to it, but have their
 // node's addresses.
-func (e *Evaluator) matchesAdminPeer(peer *AdminPeer, x *end, seen netip.Addr, o *observer) match {
+func (e *Evaluator) matchesAdminPeer(peer *AdminPeer, x *end, seen *before, o *observer) match {
 	switch {
+	case seen != nil && peer.Namespaces != nil:
+		return seen.selected(e, "", peer.Namespaces, nil, o)
+	case seen != nil && peer.Pods != nil:
+		return seen.selected(e, "", &peer.Pods.NamespaceSelector, &peer.Pods.PodSelector, o)
 	case peer.Namespaces != nil:
 		if x.pod == nil || x.pod.Pod.HostNetwork {
 			return no
@@ -291,8 +322,8 @@ func (e *Evaluator) matchesAdminPeer(peer *AdminPeer, x *end, seen netip.Addr, o
 }
 
 // isNode reports whether an end has an address of a node that a peer selects.
-func (e *Evaluator) isNode(peer *AdminPeer, x *end, seen netip.Addr, o *observer) match {
-	if seen.IsValid() { // a service's address is none of a node
+func (e *Evaluator) isNode(peer *AdminPeer, x *end, seen *before, o *observer) match {
+	if seen != nil { // a service's address is none of a node
 		return no
 	}
 	if x.pod != nil && !x.pod.Pod.HostNetwork {

@@ -76,7 +76,9 @@ func (e *Evaluator) standIn(w *Workload) Named {
 			}
 		}
 	}
-	return oneOf(w.String(), w, func(x *Workload) bool { return x.Namespace == w.Namespace && made[x.Owner] }, e.cluster.Workloads)
+	return oneOf(w.String(), w, func(x *Workload) bool {
+		return x.Namespace == w.Namespace && (made[x.Owner] || w.Kind == "Deployment" && x.deployment() == w.Name)
+	}, e.cluster.Workloads)
 }
 
 // madeBy is a pod that was made by an object of a name that was not given: the ReplicaSet of a Deployment has the Deployment's
@@ -90,8 +92,7 @@ func (e *Evaluator) madeBy(namespace, kind, name string) (Named, bool) {
 		if x.Owner.Name == name && (kind == "" || kind == x.Owner.Kind) {
 			return true
 		}
-		hash := x.Pod.Labels["pod-template-hash"]
-		return x.Owner.Kind == "ReplicaSet" && hash != "" && x.Owner.Name == name+"-"+hash && (kind == "" || kind == "Deployment")
+		return x.deployment() == name && (kind == "" || kind == "Deployment")
 	}, e.cluster.Workloads)
 	return f, f.Workload != nil
 }
@@ -205,6 +206,10 @@ func nearestOr(s string, words []string, part func(string) string) string {
 	}
 	words = slices.Clone(words)
 	slices.Sort(words)
+	last := s[strings.LastIndexByte(s, '/')+1:]
+	if like := slices.DeleteFunc(slices.Clone(words), func(w string) bool { return last == "" || !strings.Contains(w, last) }); len(like) > 0 {
+		words = like
+	}
 	return "want one such as " + orList(some(slices.Compact(words)))
 }
 

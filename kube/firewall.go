@@ -25,6 +25,7 @@ type firewalls struct {
 	e       *Evaluator
 	layer   Layer
 	cluster flowset.Addrs        // the cluster network, as far as it is known
+	vips    flowset.Addrs        // the network of services, as far as it is known
 	of      map[string]*firewall // by namespace
 	// Other is the other of the two. One plugin runs, so that of two in one namespace one has no effect.
 	other *firewalls
@@ -52,9 +53,9 @@ func (e *Evaluator) compileFirewalls() []layer {
 	if len(e.cluster.EgressFirewalls) == 0 {
 		return nil
 	}
-	cluster := e.clusterNetwork()
-	ovn := &firewalls{e: e, layer: EgressFirewallLayer, cluster: cluster, of: map[string]*firewall{}}
-	sdn := &firewalls{e: e, layer: EgressNetworkPolicyLayer, cluster: cluster, of: map[string]*firewall{}, other: ovn}
+	cluster, vips := e.clusterNetwork()
+	ovn := &firewalls{e: e, layer: EgressFirewallLayer, cluster: cluster, vips: vips, of: map[string]*firewall{}}
+	sdn := &firewalls{e: e, layer: EgressNetworkPolicyLayer, cluster: cluster, vips: vips, of: map[string]*firewall{}, other: ovn}
 	ovn.other = sdn
 	plugin := e.networkType()
 	several := map[string][]*EgressFirewall{}
@@ -88,13 +89,16 @@ func (e *Evaluator) networkType() string {
 }
 
 // clusterNetwork is where pods have their addresses: by the object Network, by the nodes' podCIDRs and by what OVN-Kubernetes writes on
-// nodes.
-func (e *Evaluator) clusterNetwork() flowset.Addrs {
-	var b flowset.AddrsBuilder
+// nodes. Where services have theirs, only Network tells.
+func (e *Evaluator) clusterNetwork() (pods, services flowset.Addrs) {
+	var b, vips flowset.AddrsBuilder
 	for _, n := range e.cluster.Networks {
 		if n.Name == "cluster" {
 			for _, p := range n.Pods {
 				b.AddPrefix(p)
+			}
+			for _, p := range n.Services {
+				vips.AddPrefix(p)
 			}
 		}
 	}
@@ -111,7 +115,8 @@ func (e *Evaluator) clusterNetwork() flowset.Addrs {
 			}
 		}
 	}
-	return b.Addrs()
+	pods = b.Addrs()
+	return pods, vips.Addrs().Subtract(pods)
 }
 
 // OpenShift's names of the two plugins (spec.networkType).

@@ -40,6 +40,13 @@ func (l *firewalls) ask(w *firewall, f *flow, unsure bool, o *observer) outcome 
 		base.Words = w.ignored
 		o.consider(base)
 		return mayAllow
+	case l.layer == EgressNetworkPolicyLayer && f.before != nil:
+		out := l.proxied(w, f, o)
+		if unsure && out&mayDeny != 0 {
+			o.depends(Reason{Pos: w.Pos, Field: w.String(), Words: bothPlugins})
+			out |= mayAllow
+		}
+		return out
 	case inside(&f.to):
 		base.Words = "it is not about what goes to pods"
 		o.consider(base)
@@ -49,10 +56,63 @@ func (l *firewalls) ask(w *firewall, f *flow, unsure bool, o *observer) outcome 
 		o.consider(base)
 		return mayAllow
 	}
+	if f.to.pod == nil && f.to.node == nil && f.to.name == "" && l.vips.Overlaps(x.addrs) {
+		o.depends(Reason{Pos: w.Pos, Field: "the service at " + x.addrs.String(), Words: "it is in the service network, and no object has it: it may lead to pods, which the rules are not about, or to others"})
+		base.Says, base.Words = Unclear, "the service is not known"
+		o.consider(base)
+		return mayAllow | mayDeny
+	}
 	out := l.rules(w, f, x, unsure, o)
 	if unsure {
 		o.depends(Reason{Pos: w.Pos, Field: w.String(), Words: bothPlugins})
 		out |= mayAllow
+	}
+	return out
+}
+
+// proxied is what OpenShift SDN's proxy makes of a service: it leaves out one of whose endpoints any is denied, and asks the rules about none on
+// the cluster network.
+func (l *firewalls) proxied(w *firewall, f *flow, o *observer) outcome {
+	ends := []end{f.to}
+	for _, slice := range l.e.cluster.Endpoints {
+		if f.service == nil || slice.Service != f.service.Name || slice.Namespace != f.service.Namespace {
+			continue
+		}
+		for i := range slice.Endpoints {
+			if slice.Endpoints[i].Ready == False {
+				continue
+			}
+			for _, a := range slice.Endpoints[i].Addresses {
+				ends = append(ends, l.e.endAt(a))
+			}
+		}
+	}
+	out := mayAllow
+	for i := range ends {
+		x := l.end(&ends[i])
+		if inside(&ends[i]) || x.addrs.IsEmpty() {
+			continue
+		}
+		one := *f
+		one.to = ends[i]
+		see := o
+		if i > 0 {
+			see = nil // the endpoint in question has its lines already
+		}
+		was := out
+		out = out.and(l.rules(w, &one, x, false, see))
+		if i > 0 && out != was {
+			c := Considered{Pos: w.Pos, Direction: Egress, Layer: l.layer, Object: w.String(), Says: Denies, Decides: out == mayDeny}
+			c.Words = fmt.Sprintf("it denies an endpoint of %v, %v: OpenShift SDN leaves out the whole service", f.service, x.addrs)
+			if out != mayDeny {
+				c.Says = Unclear
+				o.depends(Reason{Pos: w.Pos, Field: w.String(), Words: c.Words + ", if so"})
+			}
+			o.consider(c)
+		}
+	}
+	if out == mayAllow && inside(&f.to) {
+		o.consider(Considered{Pos: w.Pos, Direction: Egress, Layer: l.layer, Object: w.String(), Words: "it is not about what goes to pods"})
 	}
 	return out
 }
@@ -64,6 +124,9 @@ func inside(x *end) bool { return x.pod != nil && !x.pod.Pod.HostNetwork }
 func (l *firewalls) end(x *end) *end {
 	y := *x
 	y.addrs = x.addrs.Subtract(l.cluster)
+	if x.name != "" {
+		y.addrs = y.addrs.Subtract(l.vips)
+	}
 	return &y
 }
 
@@ -169,7 +232,7 @@ func (l *firewalls) matchesEnd(r *firewallRule, x *end, o *observer) match {
 		o.depends(Reason{Pos: r.Pos, Field: "dnsName", Words: "an address is matched while " + r.Name + " resolves to it: ask by the name"})
 		return maybe
 	}
-	m := l.e.in(r.addrs, x, zeroAddr, o, r.Pos)
+	m := l.e.in(r.addrs, x, nil, o, r.Pos)
 	if m == no && r.some.Overlaps(x.addrs) {
 		words := "a node with an error may have the address"
 		if len(l.e.cluster.Nodes) == 0 {
@@ -202,6 +265,10 @@ func (l *firewalls) program(g *grouping, c *class, d Direction) (prog, direct []
 	}
 	if l.contested(c.Namespace) {
 		prog = append(prog, g.everything(Allow, true))
+	}
+	if !l.vips.IsEmpty() { // no known service's, where no service is asked for
+		a, b := instr{ports: ported, unsure: true, addrs: l.vips}, instr{ports: ported, unsure: true, addrs: l.vips, action: Deny}
+		prog = append(prog, of(origin{Pos: w.Pos, object: &w.Meta, words: "a service that no object has"}, []instr{a, b})...)
 	}
 	return append(prog, l.ruleProgram(g, w, c)...), nil
 }

@@ -22,6 +22,7 @@ func TestEgressFirewall(t *testing.T) {
 		{to: "service shop/db:5432", verdict: Allowed},
 		{to: "10.128.2.6:80", verdict: Allowed},
 		{to: "10.130.7.7:80", verdict: Allowed, chain: "not about the cluster network"},
+		{to: "172.30.9.9:80", verdict: Undecidable, reason: "it is in the service network, and no object has it"},
 		// Names: rules before that a name's address may match leave it open.
 		{to: "www.example.org:443", verdict: Allowed, chain: "=> egress: EgressFirewall shop/default rule 1 admits: www.example.org"},
 		{to: "www.example.org:80", verdict: Partly, chain: "over IPv6"},
@@ -157,6 +158,13 @@ func TestEgressNetworkPolicy(t *testing.T) {
 		{to: "service other/outside:443", verdict: Denied, chain: "=> egress: EgressNetworkPolicy other/e rule 1 denies"},
 		{to: "service shop/outside:443", verdict: Allowed},
 		{to: "203.0.113.9:443", verdict: Allowed},
+	})
+	// One endpoint that is denied takes the whole service away.
+	mixed := strings.NewReplacer("[{addresses: [203.0.113.9]}]", "[{addresses: [203.0.113.9]}, {addresses: [10.128.2.6]}, {addresses: [198.51.100.9]}]").Replace(clusterYAML)
+	check(t, evaluate(t, mixed, sdnYAML("e", "  - {type: Deny, to: {cidrSelector: 203.0.113.0/24}}\n")), "shop/web", []want{
+		{to: "service shop/outside:443", verdict: Denied, chain: "it denies an endpoint of Service shop/outside, 203.0.113.9: OpenShift SDN leaves out the whole service"},
+		{to: "10.128.2.6:443", verdict: Allowed},
+		{to: "198.51.100.9:443", verdict: Allowed},
 	})
 	global := strings.NewReplacer("namespace: shop", "namespace: default").Replace(clusterYAML + "---\n" + sdnYAML("e", "  - {type: Deny, to: {cidrSelector: 0.0.0.0/0}}\n"))
 	check(t, evaluate(t, global), "default/web", []want{{to: "203.0.113.7:80", verdict: Allowed, chain: "ignores it in the namespace default"}})

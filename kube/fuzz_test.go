@@ -54,10 +54,15 @@ func FuzzRead(f *testing.F) {
 }
 
 // metas are the metas of all objects.
-func (c *Cluster) metas() (out []*Meta) {
-	v := reflect.ValueOf(c).Elem()
+func (c *Cluster) metas() (out []*Meta) { return metasOf(reflect.ValueOf(c).Elem()) }
+
+func metasOf(v reflect.Value) (out []*Meta) {
 	for i := range v.NumField() {
 		f := v.Field(i)
+		if f.Kind() == reflect.Struct {
+			out = append(out, metasOf(f)...)
+			continue
+		}
 		for k := range f.Len() {
 			switch o := f.Index(k).Interface().(type) {
 			case *Meta:

@@ -32,6 +32,7 @@ func (b besides) of(i int, direct bool) []instr {
 // compileLayers makes the layers that the cluster's objects call for.
 func (e *Evaluator) compileLayers() {
 	e.layers = append(e.layers, e.compileFirewalls()...)
+	e.layers = append(e.layers, e.compileMesh()...)
 }
 
 // and is what comes of two that both have to let a flow pass.
@@ -62,6 +63,15 @@ func (e *Evaluator) layered(self, peer *pod) bool {
 	return len(e.layers) > 0 && self != nil && !self.Pod.HostNetwork && (self != peer || !self.IsPod())
 }
 
+// layerSigns are the addresses that layers tell apart in pods.
+func layerSigns(layers []layer) []flowset.Addrs {
+	var list []flowset.Addrs
+	for _, l := range layers {
+		list = append(list, l.signs()...)
+	}
+	return list
+}
+
 // besides makes the programs of the layers for a class.
 func (g *grouping) besides(c *class, d Direction) besides {
 	var list besides
@@ -73,31 +83,32 @@ func (g *grouping) besides(c *class, d Direction) besides {
 	return list
 }
 
-// besideEgress is what the layers leave of what one pod may send to another, by its egress alone.
-func (g *grouping) besideEgress(p, q *pod, direct bool) Reach {
-	reach := everyPort
-	if g.e.layered(p, q) {
-		b := g.compiled(g.of[p.index]).egressBesides
-		for i := range b {
-			reach = reach.Intersect(g.one(b.of(i, direct), g.of[q.index], false))
-		}
-	}
-	return reach
-}
-
 // beside is what the layers leave at both ends.
 func (g *grouping) beside(p, q *pod, direct bool) Reach {
 	return g.besideEgress(p, q, direct).Intersect(g.besideIngress(p, q, direct))
 }
 
-// besideIngress is what the layers leave of what one pod may send to another, by the ingress there alone.
+// besideEgress is what the layers leave of what one pod may send to another, by its egress alone.
+func (g *grouping) besideEgress(p, q *pod, direct bool) Reach {
+	if !g.e.layered(p, q) {
+		return everyPort
+	}
+	return g.left(g.compiled(g.of[p.index]).egressBesides, q, direct)
+}
+
+// besideIngress is what the layers leave of it by the ingress there alone.
 func (g *grouping) besideIngress(p, q *pod, direct bool) Reach {
+	if !g.e.layered(q, p) {
+		return everyPort
+	}
+	return g.left(g.compiled(g.of[q.index]).ingressBesides, p, direct)
+}
+
+// left is what programs leave together for one peer.
+func (g *grouping) left(b besides, peer *pod, direct bool) Reach {
 	reach := everyPort
-	if g.e.layered(q, p) {
-		b := g.compiled(g.of[q.index]).ingressBesides
-		for i := range b {
-			reach = reach.Intersect(g.one(b.of(i, direct), g.of[p.index], false))
-		}
+	for i := range b {
+		reach = reach.Intersect(g.one(b.of(i, direct), g.of[peer.index]))
 	}
 	return reach
 }

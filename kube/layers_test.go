@@ -26,7 +26,7 @@ func evaluate(t *testing.T, yaml ...string) *Evaluator {
 
 // ask decides for "NS/POD" and a destination "ADDRESS:PORT", "NAME:PORT", "PREFIX:PORT", "pod NS/NAME:PORT" or "service NS/NAME:PORT", each with
 // "/UDP" or the like behind it where it is not TCP.
-func ask(t *testing.T, e *Evaluator, from, to string) Decision {
+func askLayers(t *testing.T, e *Evaluator, from, to string) Decision {
 	t.Helper()
 	find := func(name string) *Workload {
 		ns, n, _ := strings.Cut(name, "/")
@@ -81,7 +81,7 @@ type want struct {
 func check(t *testing.T, e *Evaluator, from string, wants []want) {
 	t.Helper()
 	for _, w := range wants {
-		d := ask(t, e, from, w.to)
+		d := askLayers(t, e, from, w.to)
 		if d.Verdict != w.verdict {
 			t.Errorf("%s to %s: %v, want %v\n%s\n%v", from, w.to, d.Verdict, w.verdict, lines(d), d.Reasons)
 			continue
@@ -193,3 +193,36 @@ metadata: {name: cluster}
 spec: {networkType: OVNKubernetes, clusterNetwork: [{cidr: 10.128.0.0/14, hostPrefix: 23}, {cidr: "fd01::/48", hostPrefix: 64}], serviceNetwork: [172.30.0.0/16]}
 status: {networkType: OVNKubernetes, clusterNetwork: [{cidr: 10.128.0.0/14, hostPrefix: 23}, {cidr: "fd01::/48", hostPrefix: 64}], serviceNetwork: [172.30.0.0/16], clusterNetworkMTU: 1400}
 `
+
+// TestAskAboutBadObjects asks everything about objects that have something wrong with them: no answer may be certain that needs one.
+func TestAskAboutBadObjects(t *testing.T) {
+	c, _ := Read(Path("testdata/bad"), Path("testdata/fine"))
+	c.Unread = nil           // which would make everything undecidable
+	calico, cilium := *c, *c // of both at once nothing is certain
+	calico.CiliumPolicies, calico.CIDRGroups = nil, nil
+	cilium.CalicoPolicies, cilium.CalicoTiers, cilium.NetworkSets, cilium.HostEndpoints, cilium.FelixConfigurations = nil, nil, nil, nil, nil
+	for _, c := range []*Cluster{&calico, &cilium} {
+		askAboutBad(t, Compile(c, Assumptions{}))
+	}
+}
+
+func askAboutBad(t *testing.T, e *Evaluator) {
+	t.Helper()
+	for row := range e.Matrix() {
+		e.Egress(row.From)
+		e.SourceSeen(row.From)
+		e.ProxyUse(row.From)
+		for _, d := range e.Bind(row.From, 80) {
+			if row.From.Broken() && d.Verdict != Undecidable {
+				t.Errorf("%v: binds are %v", row.From, d.Verdict)
+			}
+		}
+		d := e.Decide(Origin{Workload: row.From}, Destination{Addr: netip.MustParseAddr("203.0.113.7")}, TCP, 443)
+		if !row.From.Broken() && row.From.Namespace == "shop" && !row.From.Pod.HostNetwork && d.Verdict == Allowed {
+			t.Errorf("%v: allowed, with an EgressFirewall and a Sidecar that have errors: %s", row.From, lines(d))
+		}
+		if _, err := e.Profile(row.From); err != nil && !row.From.Broken() {
+			t.Error(err)
+		}
+	}
+}

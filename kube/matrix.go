@@ -23,14 +23,59 @@ const blockSize = 256
 // Matrix is who may reach whom, a row for each of [Evaluator.Workloads]. Several goroutines work at it, and end before it does.
 func (e *Evaluator) Matrix() iter.Seq[Row] {
 	return func(yield func(Row) bool) {
+		g := e.groups()
 		work := e.Workloads()
 		pods := make([]*pod, len(work))
+		to := make([]int32, len(work))             // classes of the workloads
+		members := make([][]int32, len(g.classes)) // by class: numbers of workloads
 		for i, w := range work {
-			pods[i] = e.byObject[w]
+			p := e.byObject[w]
+			c := g.of[p.index]
+			pods[i], to[i] = p, c
+			members[c] = append(members[c], int32(i))
 		}
-		g := e.groups()
-		progs := g.compileAll()
+		row := Row{Reach: make([]*Reach, len(work))}
+		for c, r := range g.rows() {
+			fill := func() {
+				for i, class := range to {
+					row.Reach[i] = r.to(class)
+				}
+			}
+			if len(members[c]) > 0 {
+				fill()
+			}
+			for n, i := range members[c] {
+				if n > 0 && g.hosts { // pods of a class may be on different nodes
+					fill()
+				}
+				p := pods[i]
+				kept := row.Reach[i]
+				row.From = p.Workload
+				e.withoutPolicies(g, p, pods, row.Reach)
+				if p.IsPod() && !e.unsure(p) {
+					row.Reach[i] = &everyPort
+				}
+				if !yield(row) {
+					return
+				}
+				row.Reach[i] = kept
+			}
+		}
+	}
+}
 
+// classRow is what a class may reach.
+type classRow struct {
+	*block
+	reaches []int32 // by class: the number of the Reach
+}
+
+func (r classRow) to(class int32) *Reach { return &r.block.reaches[r.reaches[class]] }
+
+// rows works out the rows of all classes, in their order.
+func (g *grouping) rows() iter.Seq2[int32, classRow] {
+	return func(yield func(int32, classRow) bool) {
+		progs := g.compileAll()
 		// Workers take blocks of classes in turns, and each hands over its blocks by a channel of its own: so blocks come in order.
 		workers := max(1, min(runtime.GOMAXPROCS(0), len(progs)/blockSize+1))
 		blocks := make([]chan *block, workers)
@@ -51,73 +96,47 @@ func (e *Evaluator) Matrix() iter.Seq[Row] {
 				}
 			})
 		}
-		rows := make([][]int32, len(pods)) // by class: the rows of workloads
-		for i, p := range pods {
-			c := g.of[p.index]
-			for int(c) >= len(rows) {
-				rows = append(rows, nil)
+		for first, n := 0, 0; first < len(progs); first, n = first+blockSize, n+1 {
+			b := <-blocks[n%len(blocks)]
+			for c := first; c < min(first+blockSize, len(progs)); c++ {
+				if !yield(int32(c), classRow{b, b.rows[c-first]}) {
+					return
+				}
 			}
-			rows[c] = append(rows[c], int32(i))
 		}
-		e.emit(g, pods, blocks, rows, len(progs), yield)
 	}
 }
 
-// emit puts the rows of classes out as rows of workloads, class by class.
-func (e *Evaluator) emit(g *grouping, pods []*pod, blocks []chan *block, rows [][]int32, classes int, yield func(Row) bool) {
-	to := make([]int32, len(pods))
-	for i, p := range pods {
-		to[i] = g.of[p.index]
+// unsure reports whether nothing is certain of a pod: it has an error, or an object could not be read.
+func (e *Evaluator) unsure(p *pod) bool { return p.Broken() || len(e.cluster.Unread) > 0 }
+
+// withoutPolicies opens and widens what a pod reaches without policies being asked: between pods and their nodes.
+func (e *Evaluator) withoutPolicies(g *grouping, p *pod, pods []*pod, reach []*Reach) {
+	if e.unsure(p) {
+		return
 	}
-	row := Row{Reach: make([]*Reach, len(pods))}
-	for first, n := 0, 0; first < classes; first, n = first+blockSize, n+1 {
-		b := <-blocks[n%len(blocks)]
-		for c := first; c < min(first+blockSize, classes); c++ {
-			if c >= len(rows) || len(rows[c]) == 0 {
-				continue
-			}
-			reaches := b.rows[c-first]
-			fill := func() {
-				for i, class := range to {
-					row.Reach[i] = &b.reaches[reaches[class]]
-				}
-			}
-			fill()
-			for n, i := range rows[c] {
-				if n > 0 && g.hosts { // pods of a class may be on different nodes
-					fill()
-				}
-				p := pods[i]
-				kept := row.Reach[i]
-				if p.IsPod() {
-					row.Reach[i] = &everyPort
-				}
-				row.From = p.Workload
-				if p.Pod.HostNetwork {
-					e.fromNode(g, p, pods, row.Reach)
-				}
-				e.toNode(g, p, pods, row.Reach)
-				if !yield(row) {
-					return
-				}
-				row.Reach[i] = kept
-			}
-		}
+	if p.Pod.HostNetwork {
+		e.fromNode(g, p, pods, reach)
 	}
+	e.toNode(g, p, pods, reach)
 }
 
 // fromNode opens what a pod on the host network reaches of the pods of its own node.
 func (e *Evaluator) fromNode(g *grouping, p *pod, pods []*pod, reach []*Reach) {
+	if e.cilium != nil { // the programs have it
+		return
+	}
 	x := podEnd(p)
+	open := e.calico.fromHost(p)
 	for i, q := range pods {
-		if q.Pod.HostNetwork {
+		if q.Pod.HostNetwork || q.Broken() || p.family&q.family == 0 {
 			continue
 		}
 		switch e.isOwnNode(q, &x) {
 		case yes:
-			reach[i] = &everyPort // a pod on the host network is not held by egress rules
+			reach[i] = open // a pod on the host network is not held by egress rules
 			if len(e.layers) > 0 {
-				r := g.beside(p, q, false)
+				r := open.Intersect(g.beside(p, q, false))
 				reach[i] = &r
 			}
 		case maybe:
@@ -128,18 +147,27 @@ func (e *Evaluator) fromNode(g *grouping, p *pod, pods []*pod, reach []*Reach) {
 
 // toNode widens what a pod reaches of its own node.
 func (e *Evaluator) toNode(g *grouping, p *pod, pods []*pod, reach []*Reach) {
-	if !g.hosts || p.Pod.HostNetwork {
+	if !g.hosts || p.Pod.HostNetwork || e.cilium != nil {
 		return
 	}
 	for i, q := range pods {
-		if !q.Pod.HostNetwork {
+		if !q.Pod.HostNetwork || q.Broken() || p.family&q.family == 0 {
 			continue
 		}
 		x := podEnd(q)
 		if e.isOwnNode(p, &x) != no {
-			reach[i] = &Reach{reach[i].Certain, g.beside(p, q, false).Possible}
+			r := e.toOwnNode(p, q, reach[i])
+			reach[i] = &Reach{r.Certain, r.Possible.Intersect(g.beside(p, q, false).Possible)}
 		}
 	}
+}
+
+// toOwnNode is what a pod reaches of a pod on the network of what is, or may be, its own node.
+func (e *Evaluator) toOwnNode(p, q *pod, r *Reach) *Reach {
+	if e.calico != nil {
+		return e.calico.toHost(p, q, r)
+	}
+	return &Reach{r.Certain, ported}
 }
 
 // compiled is the programs of a class, with their effects. Pods on the host network have none, and pods with an error may
@@ -148,6 +176,7 @@ type compiled struct {
 	egress, ingress               []instr
 	egressBesides, ingressBesides besides // what the layers beside the tiers say
 	broken                        bool
+	family                        family
 }
 
 func (g *grouping) compileAll() []compiled {
@@ -164,10 +193,15 @@ func (g *grouping) compiled(n int32) *compiled {
 	p := g.progs[n]
 	if p == nil {
 		c := g.classes[n]
-		p = &compiled{broken: c.Broken() || len(g.e.cluster.Unread) > 0}
-		if !p.broken && !c.Pod.HostNetwork {
+		p = &compiled{broken: c.Broken() || len(g.e.cluster.Unread) > 0, family: c.family}
+		if !p.broken && (!c.Pod.HostNetwork || g.e.cilium != nil) {
 			p.egress, p.ingress = g.program(c, Egress), g.program(c, Ingress)
-			p.egressBesides, p.ingressBesides = g.besides(c, Egress), g.besides(c, Ingress)
+			if !c.Pod.HostNetwork {
+				p.egressBesides, p.ingressBesides = g.besides(c, Egress), g.besides(c, Ingress)
+			}
+		} else if g.e.calico.holds(c.pod) != nil {
+			p.egress = []instr{g.everything(Deny, true)}
+			p.ingress = p.egress
 		}
 		g.progs[n] = p
 	}
@@ -192,12 +226,9 @@ func (g *grouping) block(m *machine, progs []compiled, first int) *block {
 			row[j] = m.end(s)
 		}
 		m.runBeside(progs[first+i].egressBesides, row, scratch, 0)
-		if progs[first+i].broken {
-			m.blur(row)
-		}
 		b.rows[i] = row
 	}
-	column := make([]int32, size)
+	column, unknown, none := make([]int32, size), m.reach(unknownReach), m.reach(Reach{})
 	for j := range progs {
 		clear(column)
 		m.run(progs[j].ingress, column, int32(first))
@@ -205,23 +236,20 @@ func (g *grouping) block(m *machine, progs []compiled, first int) *block {
 			column[i] = m.end(s)
 		}
 		m.runBeside(progs[j].ingressBesides, column, scratch[:size], int32(first))
-		if progs[j].broken {
-			m.blur(column)
-		}
 		for i, in := range column {
+			if progs[j].broken || progs[first+i].broken { // nothing is certain, whatever the other end's policies say
+				b.rows[i][j] = unknown
+				continue
+			}
+			if progs[j].family&progs[first+i].family == 0 { // they have no address for each other
+				b.rows[i][j] = none
+				continue
+			}
 			b.rows[i][j] = m.both(b.rows[i][j], in)
 		}
 	}
 	b.reaches = m.reaches[:len(m.reaches):len(m.reaches)]
 	return b
-}
-
-// blur makes a row of what may be, and is not certain.
-func (m *machine) blur(row []int32) {
-	n := m.reach(Reach{Possible: ported})
-	for i := range row {
-		row[i] = n
-	}
 }
 
 // run runs a program for the classes from offset on, as many as the row has.
@@ -265,43 +293,44 @@ func (e *Evaluator) Allowed(from, to *Workload) Reach {
 // allowed is [Evaluator.Allowed], or what is left of it where the other is only asked for by its own address.
 func (e *Evaluator) allowed(from, to *Workload, direct bool) Reach {
 	p, q := e.byObject[from], e.byObject[to]
-	if p == nil || q == nil || len(e.cluster.Unread) > 0 {
-		return Reach{Possible: ported}
+	if p == nil || q == nil || e.unsure(p) || e.unsure(q) {
+		return unknownReach
 	}
 	if p == q && p.IsPod() {
 		return everyPort
+	}
+	if p.family&q.family == 0 {
+		return Reach{}
 	}
 	g := e.groups()
 	a, b := g.of[p.index], g.of[q.index]
 	pa, pb := g.compiled(a), g.compiled(b)
 	reach := []*Reach{new(Reach)}
-	*reach[0] = g.one(pa.egress, b, pa.broken).Intersect(g.one(pb.ingress, a, pb.broken))
-	if p.Pod.HostNetwork {
-		e.fromNode(g, p, []*pod{q}, reach)
-	}
-	e.toNode(g, p, []*pod{q}, reach)
-	if pa.broken || pb.broken {
-		return *reach[0]
-	}
+	*reach[0] = g.one(pa.egress, b).Intersect(g.one(pb.ingress, a))
+	e.withoutPolicies(g, p, []*pod{q}, reach)
 	return reach[0].Intersect(g.beside(p, q, direct))
 }
 
 // one runs a program for one peer.
-func (g *grouping) one(prog []instr, peer int32, broken bool) Reach {
-	if broken {
-		return Reach{Possible: ported}
-	}
+func (g *grouping) one(prog []instr, peer int32) Reach { return g.watch(prog, peer, nil) }
+
+// watch runs a program for one peer, and tells see, where it is given, of each instruction for the peer, and what ports are undecided before it.
+func (g *grouping) watch(prog []instr, peer int32, see func(in *instr, live flowset.Transports)) Reach {
 	s := start
 	for i := range prog {
 		in := &prog[i]
-		switch {
-		case in.op != opRule:
+		if in.op != opRule {
 			s = s.step(in.op, 0, flowset.Transports{}, false)
-		case has(in.peers.yes, peer):
-			s = s.step(opRule, in.action, in.ports, in.unsure)
-		case has(in.peers.maybe, peer):
-			s = s.step(opRule, in.action, in.ports, true)
+			continue
 		}
+		sure := has(in.peers.yes, peer)
+		if !sure && !has(in.peers.maybe, peer) {
+			continue
+		}
+		if see != nil {
+			see(in, s.live)
+		}
+		s = s.step(opRule, in.action, in.ports, in.unsure || !sure)
 	}
 	return s.end()
 }

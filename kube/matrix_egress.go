@@ -2,7 +2,10 @@ package kube
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/sallyport/sallyport/profile/flowset"
 )
@@ -29,10 +32,15 @@ func (e *Evaluator) Egress(from *Workload) EgressSet {
 	for i, w := range e.Workloads() {
 		q := e.byObject[w]
 		reach := everyPort
-		if p != q || !p.IsPod() {
-			reach = g.one(prog.egress, g.of[q.index], false)
-			if x := podEnd(q); q.Pod.HostNetwork && e.isOwnNode(p, &x) != no {
-				reach.Possible = ported
+		switch x := podEnd(q); {
+		case q.Broken():
+			reach = unknownReach
+		case p.family&q.family == 0:
+			reach = Reach{}
+		case p != q || !p.IsPod():
+			reach = g.one(prog.egress, g.of[q.index])
+			if q.Pod.HostNetwork && !p.Pod.HostNetwork && e.cilium == nil && e.isOwnNode(p, &x) != no {
+				reach = *e.toOwnNode(p, q, &reach)
 			}
 			reach = reach.Intersect(g.besideEgress(p, q, false))
 		}
@@ -44,7 +52,7 @@ func (e *Evaluator) Egress(from *Workload) EgressSet {
 
 // outside is which addresses a pod may send to, where they are no pod's.
 func (e *Evaluator) outside(p *pod) EgressSet {
-	return e.through(p, nil)
+	return e.through(p, nil).of(p.family)
 }
 
 // cut is an instruction, and the flows to addresses that were undecided when it came to them.
@@ -59,7 +67,11 @@ func (e *Evaluator) through(p *pod, see func(cut)) EgressSet {
 	g := e.groups()
 	c := g.compiled(g.of[p.index])
 	set := throughProgram(c.egress, see)
-	if !p.Pod.HostNetwork {
+	switch {
+	case p.Pod.HostNetwork, e.cilium != nil:
+	case e.calico != nil:
+		set = e.calico.toHostAddrs(p, set)
+	default:
 		set.Possible = set.Possible.Union(flowset.Of(e.ownNode(p), ported))
 	}
 	for i := range c.egressBesides {
@@ -69,15 +81,36 @@ func (e *Evaluator) through(p *pod, see func(cut)) EgressSet {
 	return set
 }
 
-// throughProgram is what a program lets through with the addresses that are no pod\'s.
+// of is the part with addresses of some families: a pod that has no address of one reaches none, and none reaches it.
+func (s EgressSet) of(f family) EgressSet {
+	all := flowset.Of(f.addrs(), ported)
+	return EgressSet{s.Certain.Intersect(all), s.Possible.Intersect(all)}
+}
+
+// throughProgram is what a program lets through with the addresses that are no pod's. Without see, rules of one action that follow each other
+// are taken together: it is all the same which of them comes first.
 func throughProgram(prog []instr, see func(cut)) EgressSet {
 	s := setState{live: flowset.Of(flowset.AllAddrs(), ported)}
-	for i := range prog {
+	for i := 0; i < len(prog); i++ {
 		in := &prog[i]
 		if see != nil && in.op == opRule {
 			see(cut{in, s.live.Intersect(flowset.Of(in.addrs.Union(in.some), in.ports))})
 		}
-		s = s.step(in)
+		if see != nil || in.op != opRule {
+			s = s.step(in)
+			continue
+		}
+		var sure, unsure flowset.Builder
+		for ; i < len(prog) && prog[i].op == opRule && prog[i].action == in.action; i++ {
+			if prog[i].unsure {
+				unsure.Add(prog[i].addrs, prog[i].ports)
+			} else {
+				sure.Add(prog[i].addrs, prog[i].ports)
+			}
+			unsure.Add(prog[i].some, prog[i].ports)
+		}
+		i--
+		s = s.rules(in.action, unsure.Set(), true).rules(in.action, sure.Set(), false)
 	}
 	may := flowset.UnionOf(s.allow, s.live, s.passed)
 	return EgressSet{may.Subtract(s.deny), may}
@@ -98,21 +131,33 @@ func (e *Evaluator) Ingress(to *Workload) IngressSet {
 	}
 	g := e.groups()
 	prog := g.compiled(g.of[p.index]).ingress
-	set := IngressSet(e.fromOutside(p))
+	set := IngressSet(e.fromOutside(p).of(p.family))
 	var certain, possible flowset.Builder
 	certain.AddSet(set.Certain)
 	possible.AddSet(set.Possible)
 	for i, w := range e.Workloads() {
 		q := e.byObject[w]
-		reach := g.one(prog, g.of[q.index], false)
+		reach := g.one(prog, g.of[q.index])
 		x := podEnd(q)
-		switch m := e.isOwnNode(p, &x); {
-		case p == q && p.IsPod() || m == yes && !p.Pod.HostNetwork:
+		m := no
+		if e.cilium == nil { // whose programs have it
+			m = e.isOwnNode(p, &x)
+		}
+		switch {
+		case q.Broken():
+			reach = unknownReach
+		case p.family&q.family == 0:
+			reach = Reach{}
+		case p == q && p.IsPod():
 			reach = everyPort
+		case m == yes && !p.Pod.HostNetwork:
+			reach = *e.calico.fromHost(q)
 		case m == maybe && !p.Pod.HostNetwork:
 			reach.Possible = ported
 		}
-		reach = reach.Intersect(g.besideIngress(q, p, false))
+		if !q.Broken() {
+			reach = reach.Intersect(g.besideIngress(q, p, false))
+		}
 		certain.AddPeer(flowset.Peer(i), reach.Certain)
 		possible.AddPeer(flowset.Peer(i), reach.Possible)
 	}
@@ -156,8 +201,15 @@ func (s setState) rule(in *instr, addrs flowset.Addrs, unsure bool) setState {
 	if addrs.IsEmpty() {
 		return s
 	}
-	hit := s.live.Intersect(flowset.Of(addrs, in.ports))
-	switch in.action {
+	return s.rules(in.action, flowset.Of(addrs, in.ports), unsure)
+}
+
+func (s setState) rules(action Action, flows flowset.Set, unsure bool) setState {
+	if flows.IsEmpty() {
+		return s
+	}
+	hit := s.live.Intersect(flows)
+	switch action {
 	case Allow:
 		s.allow = s.allow.Union(hit)
 	case Deny:
@@ -176,27 +228,44 @@ func (q *question) prefix(prefix netip.Prefix) Decision {
 	all := flowset.AddrsOf(prefix)
 	var parts []DecisionPart
 	rest := all
+	known := make(map[netip.Addr]string, len(q.e.vips))
 	for a, p := range q.e.byAddr {
-		if !prefix.Contains(a) {
-			continue
+		if prefix.Contains(a) {
+			known[a] = p.String()
 		}
+	}
+	for a, services := range q.e.vips {
+		if prefix.Contains(a) {
+			known[a] = services[0].String()
+		}
+	}
+	for _, a := range q.e.calico.held() {
+		if _, there := known[a]; !there && prefix.Contains(a) {
+			known[a] = ""
+		}
+	}
+	if q.e.cilium != nil && len(q.e.cilium.hosts) > 0 { // nodes may have rules about their ingress
+		for a, n := range q.e.nodes {
+			if prefix.Contains(a) && known[a] == "" {
+				known[a] = n.String()
+			}
+		}
+	}
+	for _, a := range slices.SortedFunc(maps.Keys(known), netip.Addr.Compare) {
 		one := flowset.AddrOf(a)
 		rest = rest.Subtract(one)
-		parts = append(parts, DecisionPart{To: p.String() + " at " + a.String(), Workload: p.Workload, Addrs: one.Prefixes(), Decision: q.addr(a)})
-	}
-	for a := range q.e.vips {
-		if !prefix.Contains(a) {
-			continue
+		part := DecisionPart{To: strings.TrimPrefix(known[a]+" at "+a.String(), " at "), Addrs: one.Prefixes(), Decision: q.addr(a)}
+		if p := q.e.byAddr[a]; p != nil {
+			part.Workload = p.Workload
 		}
-		one := flowset.AddrOf(a)
-		rest = rest.Subtract(one)
-		parts = append(parts, DecisionPart{To: q.e.vips[a].service.String() + " at " + a.String(), Addrs: one.Prefixes(), Decision: q.addr(a)})
+		parts = append(parts, part)
 	}
+	slices.SortFunc(parts, func(a, b DecisionPart) int { return a.Addrs[0].Addr().Compare(b.Addrs[0].Addr()) })
 	q.direct = true
-	if q.from.pod == nil {
-		return Decision{Verdict: Allowed, Parts: parts, Notes: []string{"policies don't apply to what is no pod of the cluster"}}
+	set := EgressSet{flowset.Everything(), flowset.Everything()} // of what is no pod: policies don't apply to it
+	if q.from.pod != nil {
+		set = q.e.outside(q.from.pod)
 	}
-	set := q.e.outside(q.from.pod)
 	reachable := func(s flowset.Set) flowset.Addrs {
 		to := flowset.Of(rest, flowset.Transport(q.protocol.transport(), flowset.Port(q.port)))
 		return s.Intersect(to).Addrs()

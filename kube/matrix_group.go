@@ -24,7 +24,8 @@ type grouping struct {
 	spaced  map[string][]span
 	ports   map[portKey]map[uint16][]span
 	rules   map[ruleKey][]instr
-	hosts   bool // a pod is on the host network
+	calico  *calicoGroups // nil where Calico has no part
+	hosts   bool          // a pod is on the host network
 
 	once  sync.Mutex // guards the maps above, programs, and apart, for Allowed and Egress
 	progs map[int32]*compiled
@@ -65,13 +66,25 @@ func (e *Evaluator) group() *grouping {
 		progs:  map[int32]*compiled{},
 		apart:  map[int32]Outside{},
 	}
+	if e.calico != nil {
+		e.calico.readyAll()
+		g.calico = newCalicoGroups()
+	}
 	signs := g.signs()
+	if e.cilium != nil {
+		g.ciliumClasses(signs)
+	}
+	apart := layerSigns(e.layers)
 	keys := make([]string, len(e.pods))
 	order := make([]*pod, len(e.pods))
 	for i, p := range e.pods {
 		keys[i] = p.key() + signs[i]
 		for _, l := range e.layers {
 			keys[i] += "\x00" + l.key(p)
+		}
+		x := podEnd(p)
+		for _, set := range apart {
+			keys[i] += string('0' + rune(within(set, &x)))
 		}
 		order[i] = p
 	}
@@ -110,7 +123,7 @@ func (e *Evaluator) group() *grouping {
 	return g
 }
 
-// key is what rules may look at in a pod, but for its addresses.
+// key is what rules may look at in a pod, but for its addresses, of which only the families count here.
 func (p *pod) key() string {
 	var b strings.Builder
 	keys := make([]string, 0, len(p.Pod.Labels))
@@ -132,6 +145,7 @@ func (p *pod) key() string {
 			}
 		}
 	}
+	fmt.Fprintf(&b, "\x00%d", p.family)
 	if p.Pod.HostNetwork || p.Broken() {
 		fmt.Fprintf(&b, "\x00%t %s %d", p.Broken(), p.Pod.NodeName, p.index)
 	}
@@ -160,9 +174,12 @@ func (g *grouping) signs() []string {
 	for _, set := range g.e.blocks {
 		add(set)
 	}
-	for _, l := range g.e.layers {
-		for _, set := range l.signs() {
+	if g.e.calico != nil {
+		for _, set := range g.e.calico.addrs {
 			add(set)
+		}
+		for i, p := range g.e.pods {
+			g.e.calico.sign(&signs[i], p)
 		}
 	}
 	for _, list := range [][]*AdminPolicy{g.e.admin, g.e.baseline} {
@@ -202,7 +219,11 @@ func (g *grouping) touches(set flowset.Addrs) touched {
 			m = unknown
 		} else {
 			x := podEnd(p)
-			m = g.e.in(set, &x, zeroAddr, nil, Pos{})
+			if g.e.calico != nil {
+				m = g.e.calico.in(set, &x, nil, Pos{})
+			} else {
+				m = g.e.in(set, &x, nil, nil, Pos{})
+			}
 			if !p.known && !p.Pod.HostNetwork {
 				unknown, found = m, true
 			}

@@ -52,14 +52,14 @@ func (g *grouping) peer(home string, peer *NetworkPolicyPeer) spansPair {
 	} else {
 		found = g.inSpaces(peer.NamespaceSelector)
 	}
-	s := g.those(g.candidates(found, peer.PodSelector), func(x *end) match { return g.e.matchesPeer(home, peer, x, zeroAddr, nil) })
+	s := g.those(g.candidates(found, peer.PodSelector), func(x *end) match { return g.e.matchesPeer(home, peer, x, nil, nil) })
 	g.peers[key] = s
 	return s
 }
 
 // adminPeer is the like for admin policies.
 func (g *grouping) adminPeer(peer *AdminPeer) spansPair {
-	match := func(x *end) match { return g.e.matchesAdminPeer(peer, x, zeroAddr, nil) }
+	match := func(x *end) match { return g.e.matchesAdminPeer(peer, x, nil, nil) }
 	switch {
 	case peer.Networks != nil:
 		return g.classesOf(g.blocks[peer.networks().String()])

@@ -1,13 +1,10 @@
 package kube
 
 import (
-	"net/netip"
 	"strconv"
 
 	"github.com/sallyport/sallyport/profile/flowset"
 )
-
-var zeroAddr netip.Addr
 
 // ported is every port of the protocols that policies know. Of others, such as ICMP, the API says nothing.
 var ported = flowset.AllTransports().Subtract(flowset.Transport(flowset.ICMP, flowset.AllPorts())).
@@ -49,6 +46,7 @@ type origin struct {
 	rule   int    // from 1; 0 for the object as a whole
 	name   string // the rule's, where it has one
 	words  string // why, where that is not plain from the rule
+	resets bool   // what it denies is reset, not dropped
 }
 
 // String is "NetworkPolicy shop/web rule 1".
@@ -78,6 +76,12 @@ type ruleKey struct {
 
 // program is the instructions for the pods of a class, in a direction.
 func (g *grouping) program(c *class, d Direction) []instr {
+	if g.e.calico != nil {
+		return g.e.calico.program(g, c, d)
+	}
+	if g.e.cilium != nil {
+		return g.ciliumProgram(c, d)
+	}
 	var prog []instr
 	prog = g.tier(prog, g.e.admin, c, d)
 	prog = append(prog, instr{op: opTier})
@@ -124,7 +128,7 @@ func (g *grouping) admin(p *AdminPolicy, c *class, d Direction) []instr {
 			[]instr{g.everything(Allow, true), g.everything(Deny, true), g.everything(Pass, true)})
 	}
 	x := podEnd(c.pod)
-	subject := g.e.matchesAdminPeer(&p.Subject, &x, zeroAddr, nil)
+	subject := g.e.matchesAdminPeer(&p.Subject, &x, nil, nil)
 	if subject == no {
 		return nil
 	}
@@ -137,7 +141,7 @@ func (g *grouping) admin(p *AdminPolicy, c *class, d Direction) []instr {
 		}
 		g.rules[key] = rules
 	}
-	return g.bind(rules, c, subject == maybe)
+	return g.bind(rules, c, subject == maybe || g.e.cilium != nil)
 }
 
 // bind resolves the names of ports on the subject.

@@ -59,7 +59,10 @@ func (r Reach) Intersect(s Reach) Reach {
 	return Reach{r.Certain.Intersect(s.Certain), r.Possible.Intersect(s.Possible)}
 }
 
-var everyPort = Reach{ported, ported}
+var (
+	everyPort    = Reach{ported, ported}
+	unknownReach = Reach{Possible: ported}
+)
 
 // effect is an instruction as far as it concerns one peer.
 type effect struct {

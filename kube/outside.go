@@ -9,13 +9,29 @@ type Outside struct {
 	To, From EgressSet
 }
 
-// Outside is what a workload may send to addresses outside, and take from them. Workloads that no rule tells apart have equal ones.
+// Outside is what a workload may send to addresses outside, and take from them, of the families that it has.
 func (e *Evaluator) Outside(w *Workload) Outside {
 	p := e.byObject[w]
 	if p == nil || p.Broken() || len(e.cluster.Unread) > 0 {
 		maybe := EgressSet{Possible: flowset.Of(flowset.AllAddrs(), ported)}
 		return Outside{maybe, maybe}
 	}
+	o := e.outsideOf(p)
+	for _, family := range []flowset.Addrs{flowset.AllIPv4(), flowset.AllIPv6()} {
+		if !p.addrs.Overlaps(family) {
+			rest := flowset.Of(family.Complement(), ported)
+			o = Outside{o.To.within(rest), o.From.within(rest)}
+		}
+	}
+	return o
+}
+
+func (s EgressSet) within(t flowset.Set) EgressSet {
+	return EgressSet{s.Certain.Intersect(t), s.Possible.Intersect(t)}
+}
+
+// outsideOf is of every family. Workloads that no rule tells apart have equal ones.
+func (e *Evaluator) outsideOf(p *pod) Outside {
 	g := e.groups()
 	class := g.of[p.index]
 	g.once.Lock()
@@ -36,7 +52,7 @@ func (e *Evaluator) fromOutside(p *pod) EgressSet {
 	g := e.groups()
 	c := g.compiled(g.of[p.index])
 	set := throughProgram(c.ingress, nil)
-	if !p.Pod.HostNetwork {
+	if !p.Pod.HostNetwork && e.cilium == nil {
 		own := flowset.Of(e.ownNode(p), ported)
 		set.Possible = set.Possible.Union(own)
 		if p.Pod.NodeName != "" {

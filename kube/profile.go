@@ -1,13 +1,12 @@
 package kube
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
-	"github.com/sallyport/sallyport/attempt"
 	"github.com/sallyport/sallyport/profile"
 	"github.com/sallyport/sallyport/profile/flowset"
 	"github.com/sallyport/sallyport/profile/sheet"
@@ -33,17 +32,17 @@ func (e *Evaluator) Profile(from *Workload) (*Declared, error) {
 		return nil, fmt.Errorf("%v is not of this cluster", from)
 	case p.Broken():
 		return nil, p.Errors[0]
-	case len(e.cluster.Unread) > 0:
-		return nil, fmt.Errorf("what could not be read may be a policy: %w", e.cluster.Unread[0])
+	}
+	if r, ok := e.doubt(); ok {
+		return nil, errors.New(r.String())
 	}
 	x := &profiler{e: e, g: e.groups(), from: p, toClass: map[int32][]portRule{}}
 	prog := x.g.compiled(x.g.of[p.index]).egress
-	var cuts []cut
-	x.outside = e.through(p, func(c cut) { cuts = append(cuts, c) })
+	x.outside = e.through(p, nil)
 	x.services()
 	x.pods()
 	x.itself()
-	x.addresses(prog, cuts)
+	x.addresses(prog)
 	d := &Declared{
 		Workload:  from,
 		Undecided: x.undecided,
@@ -53,7 +52,7 @@ func (e *Evaluator) Profile(from *Workload) (*Declared, error) {
 			Facts:       x.facts(),
 			Bind:        x.binds(),
 			Layers: []profile.Layer{{
-				Name: "kubernetes", From: profile.Origin{Object: from.String(), File: from.File, Line: from.Line},
+				Name: "cluster", From: profile.Origin{Object: from.String(), File: from.File, Line: from.Line},
 				Default: profile.Verdict{Kind: profile.Abstain}, Rules: x.rules,
 			}},
 		},
@@ -95,10 +94,11 @@ type portRule struct {
 var (
 	allow = profile.Verdict{Kind: profile.Allow}
 	drop  = profile.Verdict{Kind: profile.Drop}
+	reset = profile.Verdict{Kind: profile.Refuse}
 )
 
 // addresses makes the rules about addresses of no pod.
-func (x *profiler) addresses(prog []instr, cuts []cut) {
+func (x *profiler) addresses(prog []instr) {
 	certain, possible := x.outside.Certain, x.outside.Possible
 	if open := possible.Subtract(certain); !open.IsEmpty() {
 		x.open(open)
@@ -111,6 +111,8 @@ func (x *profiler) addresses(prog []instr, cuts []cut) {
 		}
 		return
 	}
+	var cuts []cut
+	x.e.through(x.from, func(c cut) { cuts = append(cuts, c) })
 	var done flowset.Set
 	for _, c := range cuts {
 		flows := c.flows.Subtract(possible)
@@ -207,7 +209,7 @@ func (x *profiler) pods() {
 	var groups []*group
 	byKey := map[string]*group{}
 	for _, q := range x.e.pods {
-		if q == x.from || !q.known || q.Pod.HostNetwork || q.Ended() || q.Broken() {
+		if q == x.from || !q.known || x.from.family&q.family == 0 || q.Pod.HostNetwork || q.Ended() || q.Broken() {
 			continue
 		}
 		rules := slices.Clone(x.toPod(q))
@@ -287,6 +289,20 @@ func (x *profiler) toPod(q *pod) []portRule {
 			add(c.ports.Subtract(inReach.Possible).Intersect(denied), drop, "its ingress", c.in.from)
 		}
 	}
+	for _, list := range []struct {
+		besides besides
+		peer    int32
+		reason  string
+	}{{mine.egressBesides, class, ""}, {theirs.ingressBesides, x.g.of[x.from.index], "its ingress"}} {
+		for i := range list.besides {
+			cuts, left := x.g.portCuts(list.besides.of(i, true), list.peer)
+			for _, c := range cuts {
+				if c.in.action == Deny {
+					add(c.ports.Subtract(left.Possible).Intersect(denied), drop, list.reason, c.in.from)
+				}
+			}
+		}
+	}
 	add(denied, drop, "", nil)
 	for protocol, ports := range left.All() {
 		for port := range ports.Ranges() {
@@ -308,23 +324,11 @@ type portCut struct {
 }
 
 // portCuts runs a program for one peer, and tells which instruction came to which ports.
-func (g *grouping) portCuts(prog []instr, peer int32) ([]portCut, Reach) {
-	var cuts []portCut
-	s := start
-	for i := range prog {
-		in := &prog[i]
-		switch {
-		case in.op != opRule:
-			s = s.step(in.op, 0, flowset.Transports{}, false)
-		case has(in.peers.yes, peer):
-			cuts = append(cuts, portCut{in, s.live.Intersect(in.ports)})
-			s = s.step(opRule, in.action, in.ports, in.unsure)
-		case has(in.peers.maybe, peer):
-			cuts = append(cuts, portCut{in, s.live.Intersect(in.ports)})
-			s = s.step(opRule, in.action, in.ports, true)
-		}
-	}
-	return cuts, s.end()
+func (g *grouping) portCuts(prog []instr, peer int32) (cuts []portCut, reach Reach) {
+	reach = g.watch(prog, peer, func(in *instr, live flowset.Transports) {
+		cuts = append(cuts, portCut{in, live.Intersect(in.ports)})
+	})
+	return cuts, reach
 }
 
 // services makes the rules about addresses of services, where they are not those of addresses outside. Of ports that a service
@@ -337,7 +341,7 @@ func (x *profiler) services() {
 		var addrs []netip.Addr
 		for _, list := range [][]netip.Addr{s.ClusterIPs, s.ExternalIPs, s.LoadBalancerIPs} {
 			for _, a := range list {
-				if a = a.Unmap(); x.e.vips[a].service == s && !slices.Contains(addrs, a) {
+				if a = a.Unmap(); slices.Contains(x.e.vips[a], s) && !slices.Contains(addrs, a) {
 					addrs = append(addrs, a)
 				}
 			}
@@ -430,178 +434,4 @@ func objectRule(object string, rule int) string {
 		return fmt.Sprintf("%s rule %d", object, rule)
 	}
 	return object
-}
-
-// add makes rules of a set of flows.
-func (x *profiler) add(flows flowset.Set, v profile.Verdict, reason string, from *origin) {
-	var o profile.Origin
-	if from != nil {
-		o = profile.Origin{Object: from.String(), File: from.File, Line: from.Line}
-		if from.words != "" {
-			reason = strings.TrimPrefix(reason+": "+from.words, ": ")
-		}
-	}
-	x.addFrom(flows, v, reason, o)
-}
-
-func (x *profiler) addFrom(flows flowset.Set, v profile.Verdict, reason string, from profile.Origin) {
-	for part := range flows.All() {
-		for _, t := range byPorts(part.Transports) {
-			r := profile.EgressRule{Protocols: t.protocols, Verdict: v, Reason: reason, From: from}
-			if !part.Addrs.IsAll() {
-				r.Destinations = blocksOf(part.Addrs)
-			}
-			if !t.ports.IsAll() {
-				for first, last := range t.ports.Ranges() {
-					r.Ports = append(r.Ports, profile.PortRange{First: first, Last: last})
-				}
-			}
-			x.rules = append(x.rules, r)
-		}
-	}
-}
-
-func blocksOf(a flowset.Addrs) []profile.Block {
-	var list []profile.Block
-	for _, b := range a.Blocks() {
-		block := profile.Block{Prefix: b.Prefix}
-		for _, p := range b.Except {
-			block.Except = append(block.Except, profile.Block{Prefix: p})
-		}
-		list = append(list, block)
-	}
-	return list
-}
-
-// samePorts is protocols with equal ports.
-type samePorts struct {
-	ports     flowset.Ports
-	protocols []attempt.Protocol
-}
-
-func byPorts(t flowset.Transports) []samePorts {
-	var list []samePorts
-	for p, ports := range t.All() {
-		protocol, known := attemptProtocol[p]
-		if !known {
-			continue
-		}
-		i := slices.IndexFunc(list, func(s samePorts) bool { return s.ports.Equal(ports) })
-		if i < 0 {
-			list = append(list, samePorts{ports: ports})
-			i = len(list) - 1
-		}
-		list[i].protocols = append(list[i].protocols, protocol)
-	}
-	return list
-}
-
-var attemptProtocol = map[flowset.Protocol]attempt.Protocol{
-	flowset.TCP: attempt.TCP, flowset.UDP: attempt.UDP, flowset.SCTP: attempt.SCTP, flowset.ICMP: attempt.ICMP, flowset.ICMPv6: attempt.ICMPv6,
-}
-
-// facts are what else the pod says of itself.
-func (x *profiler) facts() profile.Facts {
-	var f profile.Facts
-	for _, a := range x.from.own {
-		f.Addresses = append(f.Addresses, a.Unmap())
-	}
-	f.SeenAs = x.seenAs()
-	for i := range x.from.Pod.Containers {
-		c := &x.from.Pod.Containers[i]
-		if c.Init {
-			continue
-		}
-		for _, v := range c.Env {
-			switch strings.ToLower(v.Name) {
-			case "http_proxy", "https_proxy", "all_proxy", "no_proxy":
-			default:
-				continue
-			}
-			if f.Environment == nil {
-				f.Environment = map[string]string{}
-			}
-			if _, there := f.Environment[v.Name]; !there && !v.From {
-				f.Environment[v.Name] = v.Value
-			}
-		}
-	}
-	return f
-}
-
-// notes tell what the profile leaves out.
-func (x *profiler) notes() []string {
-	var notes []string
-	unknown := 0
-	var example *Workload
-	for _, w := range x.e.Workloads() {
-		if q := x.e.byObject[w]; !q.known && !q.Pod.HostNetwork && q != x.from {
-			if unknown == 0 {
-				example = w
-			}
-			unknown++
-		}
-	}
-	switch {
-	case unknown == 1:
-		notes = append(notes, fmt.Sprintf("the address of %v is not in the objects, so the profile says of it what it says of any address", example))
-	case unknown > 1:
-		notes = append(notes, fmt.Sprintf("the addresses of %v and of %d more are not in the objects, so the profile says of them what it says of any address", example, unknown-1))
-	}
-	return notes
-}
-
-// binds makes the rule about ports that take a right, which are the first ones.
-func (x *profiler) binds() profile.Bind {
-	last := 1023
-	for _, s := range x.from.Pod.Security.Sysctls {
-		if n, err := strconv.Atoi(strings.TrimSpace(s.Value)); err == nil && s.Name == "net.ipv4.ip_unprivileged_port_start" {
-			last = min(n, 65536) - 1
-		}
-	}
-	if last < 1 {
-		return profile.Bind{}
-	}
-	var may, mayNot []string
-	reason := ""
-	for _, d := range x.e.Bind(x.from.Workload, 1) {
-		switch {
-		case d.Container.Init && !d.Container.Sidecar:
-		case d.Verdict == Allowed:
-			may = append(may, d.Container.Name)
-		default:
-			mayNot = append(mayNot, d.Container.Name)
-			if d.Verdict == Undecidable && reason == "" && len(d.Reasons) > 0 {
-				reason = notDecidable + ": " + d.Reasons[0].String()
-			}
-			for _, s := range d.Chain {
-				if s.Decides && reason == "" {
-					reason = s.String()
-				}
-			}
-		}
-	}
-	if len(mayNot) == 0 {
-		return profile.Bind{}
-	}
-	if len(may) > 0 {
-		reason = "container " + mayNot[0] + " (" + may[0] + " may): " + reason
-	}
-	return profile.Bind{Rules: []profile.BindRule{{
-		Ports:   []profile.PortRange{{First: 1, Last: uint16(last)}},
-		Verdict: profile.Verdict{Kind: profile.DenyErrno, Errno: attempt.EACCES},
-		Reason:  reason,
-	}}}
-}
-
-// seenAs is the addresses by which others see the pod, where all that are possible are known.
-func (x *profiler) seenAs() []netip.Addr {
-	var list []netip.Addr
-	for _, s := range x.e.SourceSeen(x.from.Workload) {
-		if !s.Certain {
-			return nil
-		}
-		list = append(list, s.Addresses...)
-	}
-	return list
 }

@@ -45,3 +45,21 @@ func TestProfileOfLayers(t *testing.T) {
 		t.Errorf("binds: %+v", b)
 	}
 }
+
+// TestProfileOfMesh holds that what a sidecar resets is not taken for silence.
+func TestProfileOfMesh(t *testing.T) {
+	e := evaluate(t, meshYAML, meshConfigYAML(registryOnly))
+	w, _ := e.cluster.Workload("Pod", "shop", "web")
+	d, err := e.Profile(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dec := d.Profile.DecideEgress(attempt.Attempt{Protocol: attempt.TCP, Destination: netip.MustParseAddrPort("198.51.100.7:22")})
+	if dec.Verdict != reset || !strings.Contains(dec.By().Reason, "REGISTRY_ONLY") {
+		t.Errorf("%v, %s", dec.Verdict, dec.By())
+	}
+	dec = d.Profile.DecideEgress(attempt.Attempt{Protocol: attempt.TCP, Destination: netip.MustParseAddrPort("10.96.0.9:5432")})
+	if dec.Verdict != allow {
+		t.Errorf("to a service: %v, %s", dec.Verdict, dec.By())
+	}
+}

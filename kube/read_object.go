@@ -108,6 +108,9 @@ func (r *reader) one(n *tree.Node, version, name string) {
 		other := &m
 		r.out.cluster.Others = append(r.out.cluster.Others, other)
 		r.otherKind(other, group)
+		if group == "" && name == "ConfigMap" {
+			r.meshConfig(other, n)
+		}
 	}
 	if r.count > maxProblems {
 		r.out.problems = append(r.out.problems, Problem{m.Pos, Warning, m.String(), fmt.Sprintf("%d more problems", r.count-maxProblems)})
@@ -136,6 +139,8 @@ func (r *reader) otherKind(m *Meta, group string) {
 	switch {
 	case group == "template.openshift.io" && m.Kind == "Template", group == "" && m.Kind == "Template":
 		r.out.unread(Problem{m.Pos, Error, m.String(), "is a template: its objects are not read before it is processed (oc process)"})
+	case strings.HasPrefix(m.Kind, "Staged") && bystander(group, m.Kind):
+		r.out.problems = append(r.out.problems, Problem{m.Pos, Warning, m.String(), "is staged: Calico tells what it would do, and enforces nothing of it"})
 	case bystander(group, m.Kind):
 	case decides(group, m.Kind):
 		p := Problem{m.Pos, Warning, m.String(), unknownKind + m.Kind + " of " + m.APIVersion + " is not read: it may deny or allow what is decided without it"}

@@ -168,7 +168,29 @@ func TestTheRest(t *testing.T) {
 	scc := c.SCCs[0]
 	equal(t, "constraints", []any{scc.Priority == nil, scc.AllowEscalation, scc.AllowedCapabilities, scc.RunAsUser.Type, scc.SELinuxType},
 		[]any{true, False, []string{"NET_BIND_SERVICE"}, "MustRunAsRange", "MustRunAs"})
-	equal(t, "others", len(c.Others), 1)
+	n := c.Networks[0]
+	equal(t, "network", []any{n.Type, n.Pods, n.Services}, []any{"OVNKubernetes", []netip.Prefix{netip.MustParsePrefix("10.128.0.0/14")}, []netip.Prefix{netip.MustParsePrefix("172.30.0.0/16")}})
+	equal(t, "others", len(c.Others), 2)
+}
+
+func TestMeshObjects(t *testing.T) {
+	m := fine(t).Mesh
+	config := m.Configs[0]
+	equal(t, "config", []any{config.Policy, config.RootNamespace, config.ServiceExportTo}, []any{RegistryOnly, "istio-config", []string{"."}})
+	s := m.Sidecars[0]
+	equal(t, "sidecar", []any{s.Selector, s.Policy, s.Egress[0].Port, s.Egress[0].Odd, s.Egress[1].Odd}, []any{Labels{"app": "web"}, AllowAny, uint16(443), false, true})
+	h := s.Egress[0].Hosts
+	equal(t, "hosts", []string{h[0].Namespace, h[0].Name, h[1].Namespace, h[1].Name}, []string{".", "*", "*", "www.example.org"})
+	e := m.Entries[0]
+	equal(t, "entry", []any{e.Hosts, e.Addresses[0].String(), e.Addresses[1].String(), e.Ports[0].Number, e.Ports[0].Protocol, e.ExportTo},
+		[]any{[]string{"*.example.org"}, "203.0.113.7/32", "198.51.100.0/24", uint16(443), "TLS", []string{"."}})
+	equal(t, "routes", []any{m.Routes[0].Hosts, m.Routes[0].Mesh, m.Routes[1].Hosts, m.Routes[1].Mesh},
+		[]any{[]string{"web.shop.svc.cluster.local"}, false, []string{"web.shop.svc.cluster.local"}, true})
+	a := m.AuthorizationPolicies[0]
+	equal(t, "authorization", []any{a.Selector, a.Action, a.Rules, a.MatchAll}, []any{Labels{"app": "web"}, "DENY", 1, false})
+	p := m.PeerAuthentications[0]
+	equal(t, "authentication", []any{p.Mode, p.Ports}, []any{"STRICT", map[uint16]string{8080: "DISABLE"}})
+	equal(t, "others", []any{m.Others[0].Kind, m.Others[0].Selector}, []any{"EnvoyFilter", Labels{"app": "web"}})
 }
 
 func TestNamespaces(t *testing.T) {

@@ -2,7 +2,6 @@ package kube
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -45,6 +44,8 @@ func (e *Evaluator) remedies(f *flow, about flowset.Addrs, chain []Considered) [
 		switch {
 		case c.Layer == NetworkPolicyLayer && c.Object == "":
 			list = append(list, e.admitting(self.pod, &peer, f, c.Direction))
+		case c.Layer == CiliumLayer && c.Object == "":
+			list = append(list, e.ciliumRemedy(self, &peer, f, c.Direction))
 		case c.Layer == BaselineLayer:
 			r := e.newPolicy(self.pod, &peer, f, c.Direction)
 			r.Words = fmt.Sprintf("a NetworkPolicy is asked before %s; once it selects the pods, they have what it admits, and nothing else", c.Object)
@@ -55,14 +56,20 @@ func (e *Evaluator) remedies(f *flow, about flowset.Addrs, chain []Considered) [
 				Words: fmt.Sprintf("NetworkPolicies cannot overrule it: who administers the cluster has to change rule %d, or to let an earlier one pass this", c.Rule),
 			})
 		default:
-			words := "it is to be changed"
-			if c.Rule > 0 {
-				words = fmt.Sprintf("its rule %d is to be changed", c.Rule)
-			}
-			list = append(list, Remedy{Pos: c.Pos, Direction: c.Direction, Object: c.Object, Words: words})
+			list = append(list, Remedy{Pos: c.Pos, Direction: c.Direction, Object: c.Object, Words: layerWords(&c, f, &peer)})
 		}
 	}
 	return list
+}
+
+func endWords(x *end) string {
+	switch {
+	case x.pod != nil:
+		return x.pod.String()
+	case x.name != "":
+		return x.name
+	}
+	return x.addrs.String()
 }
 
 // admitting is the change of a NetworkPolicy: of a rule that has the peer already, else of the policy that selects fewest. To one that
@@ -104,7 +111,7 @@ func (e *Evaluator) nearRule(policy *NetworkPolicy, peer *end, f *flow, d Direct
 	for i := range policy.Rules(d) {
 		r := &policy.Rules(d)[i]
 		for j := range r.Peers { // a rule for everywhere is not widened
-			if e.matchesPeer(policy.Namespace, &r.Peers[j], peer, netip.Addr{}, nil) == yes && len(r.Ports) > 0 {
+			if e.matchesPeer(policy.Namespace, &r.Peers[j], peer, nil, nil) == yes && len(r.Ports) > 0 {
 				return i + 1
 			}
 		}

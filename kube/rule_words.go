@@ -18,31 +18,27 @@ const mostWords = 3
 
 // otherThan says what a rule that does not match is for.
 func (r *NetworkPolicyRule) otherThan(why string) string {
-	ports := r.portWords()
-	switch why {
-	case noPort:
-		return "its peer matches, its ports are " + ports
-	case mayPeer:
-		return "its peer may match, its ports are " + ports
-	}
 	var peers []string
 	for i := range r.Peers {
 		peers = append(peers, r.Peers[i].words())
 	}
-	return "it is for " + listed(peers) + ", " + ports
+	return isFor(why, peers, r.portWords())
 }
 
 func (r *AdminRule) otherThan(why string) string {
-	ports := r.portWords()
+	var peers []string
+	for i := range r.Peers {
+		peers = append(peers, r.Peers[i].words())
+	}
+	return isFor(why, peers, r.portWords())
+}
+
+func isFor(why string, peers []string, ports string) string {
 	switch why {
 	case noPort:
 		return "its peer matches, its ports are " + ports
 	case mayPeer:
 		return "its peer may match, its ports are " + ports
-	}
-	var peers []string
-	for i := range r.Peers {
-		peers = append(peers, r.Peers[i].words())
 	}
 	return "it is for " + listed(peers) + ", " + ports
 }
@@ -164,4 +160,16 @@ func noneOf(rules int, d Direction) string {
 		return "its rule does not admit this"
 	}
 	return fmt.Sprintf("none of its %d rules admits this", rules)
+}
+
+// several is "NetworkPolicies shop/a and shop/b", or how many.
+func several(list []*NetworkPolicy) string {
+	if len(list) > mostWords {
+		return fmt.Sprintf("%d NetworkPolicies", len(list))
+	}
+	var names []string
+	for _, p := range list {
+		names = append(names, p.Namespace+"/"+p.Name)
+	}
+	return "NetworkPolicies " + strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }

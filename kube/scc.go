@@ -84,7 +84,7 @@ func (s *SecurityContextConstraints) priority() int {
 	return *s.Priority
 }
 
-// points are less the more restrictive constraints are (pointValue in sccmatching/byrestrictions.go).
+// points are less the more restrictive constraints are (pointValue in util/sort/byrestrictions.go).
 func (s *SecurityContextConstraints) points() int {
 	points := 0
 	add := func(when bool, n int) {

@@ -228,6 +228,9 @@ func (e *Evaluator) dnsName(name string, from Origin) (Destination, string, erro
 			namespace, service = labels[i-1], labels[i-2]
 		}
 		if _, err := e.service(namespace, service); err != nil {
+			if w, _ := e.cluster.Workload("", namespace, service); w != nil {
+				return Destination{}, "", fmt.Errorf("%s: namespace %s has no Service of that name, but a workload: --to %s/%s", name, namespace, namespace, service)
+			}
 			return Destination{}, "", fmt.Errorf("%s: %w", name, err)
 		}
 		return Destination{}, "", fmt.Errorf("%s: no pod of that name was read", name)

@@ -1,9 +1,6 @@
 package kube
 
-import (
-	"fmt"
-	"net/netip"
-)
+import "fmt"
 
 // direction is what comes of a flow at one of its ends: egress at the source, ingress at the destination. The tiers are asked in
 // their order: admin policies by priority, NetworkPolicies, baseline policies, and the default, which allows
@@ -18,7 +15,7 @@ func (e *Evaluator) direction(f *flow, d Direction, o *observer) outcome {
 	}
 	w := &walk{e: e, f: f, d: d, self: self, peer: peer, o: o}
 	if d == Egress && f.before != nil {
-		w.seen = f.before.addr
+		w.seen = f.before
 	}
 	result := w.run()
 	return w.ownNode(result)
@@ -26,6 +23,12 @@ func (e *Evaluator) direction(f *flow, d Direction, o *observer) outcome {
 
 // unpoliced is the outcome where no policy is asked: 0 where policies are.
 func (e *Evaluator) unpoliced(self, peer *end, d Direction, o *observer) outcome {
+	if out := e.calico.host(self, peer, d, o); out != 0 {
+		return out
+	}
+	if e.cilium != nil {
+		return e.ciliumUnpoliced(self, peer, d, o)
+	}
 	say := func(words string) outcome {
 		o.consider(Considered{Direction: d, Layer: Routing, Says: NotApplicable, Words: words, Decides: true})
 		return mayAllow
@@ -72,11 +75,17 @@ type walk struct {
 	f          *flow
 	d          Direction
 	self, peer *end
-	seen       netip.Addr
+	seen       *before
 	o          *observer
 }
 
 func (w *walk) run() outcome {
+	if w.e.calico != nil {
+		return w.calico()
+	}
+	if w.e.cilium != nil {
+		return w.cilium()
+	}
 	out := w.tier(w.e.admin, AdminLayer)
 	if out&(mayPass|mayFall) == 0 {
 		return out
@@ -98,11 +107,12 @@ func (w *walk) run() outcome {
 
 // ownNode widens what comes of a flow between a pod and its own node, where that is not certain.
 func (w *walk) ownNode(out outcome) outcome {
-	if out&mayDeny == 0 {
+	if out&mayDeny == 0 || w.e.cilium != nil {
 		return out
 	}
 	switch m := w.e.isOwnNode(w.self.pod, w.peer); {
 	case m == no:
+	case w.d == Egress && w.e.calico != nil: // policies apply to it
 	case w.d == Egress:
 		w.o.depends(Reason{Pos: w.self.pod.Pos, Words: ownNodeWords})
 		out |= mayAllow
@@ -161,7 +171,7 @@ func (w *walk) admin(p *AdminPolicy, layer Layer) outcome {
 		w.broken(&p.Meta, base)
 		return mayAllow | mayDeny | mayPass | mayFall
 	}
-	subject := w.e.matchesAdminPeer(&p.Subject, w.self, netip.Addr{}, w.o)
+	subject := w.e.matchesAdminPeer(&p.Subject, w.self, nil, w.o)
 	if subject == no {
 		base.Words = "does not select " + w.self.pod.String()
 		w.o.consider(base)
@@ -181,6 +191,9 @@ func (w *walk) admin(p *AdminPolicy, layer Layer) outcome {
 			action = Deny
 		}
 		m = both(m, subject)
+		if w.e.cilium != nil { // it may not enforce the policy
+			m = both(m, maybe)
+		}
 		c := Considered{Pos: r.Pos, Direction: w.d, Layer: layer, Object: p.String(), Rule: i + 1, Name: r.Name, Words: words}
 		switch {
 		case m == no:
@@ -221,31 +234,62 @@ func (w *walk) adminRule(r *AdminRule) (match, string) {
 		}
 		return yes, failsClosed
 	}
-	peer := no
-	for i := range r.Peers {
-		if peer = max(peer, w.e.matchesAdminPeer(&r.Peers[i], w.peer, w.seen, w.o)); peer == yes {
-			break
+	return w.peersAndPorts(len(r.Peers), len(r.Ports),
+		func(i int) (match, bool) {
+			p := &r.Peers[i]
+			return w.e.matchesAdminPeer(p, w.peer, w.seen, w.o), p.Namespaces != nil || p.Pods != nil
+		},
+		func(i int, seen *before) match { return w.e.matchesAdminPort(&r.Ports[i], w.f, seen, w.o) })
+}
+
+// peersAndPorts reports whether one of a rule's peers matches, with one of its ports: none is all. A peer tells whether it selects pods.
+func (w *walk) peersAndPorts(peers, ports int, peer func(int) (match, bool), port func(int, *before) match) (match, string) {
+	anyPort := func(seen *before) match {
+		if ports == 0 {
+			return yes
 		}
-	}
-	if peer == no {
-		return no, noPeer
-	}
-	if r.Ports == nil {
-		return peer, ""
-	}
-	port := no
-	for i := range r.Ports {
-		if port = max(port, w.e.matchesAdminPort(&r.Ports[i], w.f, w.o)); port == yes {
-			break
+		result := no
+		for i := 0; i < ports && result != yes; i++ {
+			result = max(result, port(i, seen))
 		}
+		return result
 	}
-	if port == no {
-		if peer == maybe {
+	if w.seen == nil { // then ports are the same whichever peer matches
+		matched := when(peers == 0)
+		for i := 0; i < peers && matched != yes; i++ {
+			m, _ := peer(i)
+			matched = max(matched, m)
+		}
+		if matched == no {
+			return no, noPeer
+		}
+		m := both(matched, anyPort(nil))
+		if m == no && matched == maybe {
 			return no, mayPeer
 		}
-		return no, noPort
+		if m == no {
+			return no, noPort
+		}
+		return m, ""
 	}
-	return both(peer, port), ""
+	if peers == 0 {
+		return anyPort(w.seen), ""
+	}
+	result := no
+	for i := 0; i < peers && result != yes; i++ {
+		m, selects := peer(i)
+		switch {
+		case m == no:
+		case selects:
+			result = max(result, both(m, anyPort(nil)))
+		default:
+			result = max(result, both(m, anyPort(w.seen)))
+		}
+	}
+	if result == no {
+		return no, noPeer
+	}
+	return result, ""
 }
 
 // unknown reports whether the rule has to fail closed: for rules that allow, matching nothing; for others, denying
@@ -314,7 +358,7 @@ func (w *walk) policies() outcome {
 	}
 	if out == mayDeny {
 		c := Considered{Direction: w.d, Layer: NetworkPolicyLayer, Says: Denies, Decides: true}
-		c.Words = fmt.Sprintf("%d NetworkPolicies isolate it, and none of their rules admits this", len(isolating))
+		c.Words = fmt.Sprintf("%s isolate it, and none of their rules admits this", several(isolating))
 		if len(isolating) == 1 {
 			p := isolating[0]
 			c.Pos, c.Words = p.rulesPos(w.d), p.String()+" isolates it, and "+noneOf(len(p.Rules(w.d)), w.d)
@@ -365,36 +409,12 @@ func (w *walk) policy(p *NetworkPolicy, selected match) match {
 
 // rule reports whether a rule of a NetworkPolicy admits the flow.
 func (w *walk) rule(p *NetworkPolicy, r *NetworkPolicyRule) (match, string) {
-	peer := no
-	if len(r.Peers) == 0 {
-		peer = yes
-	}
-	for i := range r.Peers {
-		if peer == yes {
-			break
-		}
-		peer = max(peer, w.e.matchesPeer(p.Namespace, &r.Peers[i], w.peer, w.seen, w.o))
-	}
-	if peer == no {
-		return no, noPeer
-	}
-	port := no
-	if len(r.Ports) == 0 {
-		port = yes
-	}
-	for i := range r.Ports {
-		if port == yes {
-			break
-		}
-		port = max(port, w.e.matchesPort(&r.Ports[i], w.f, w.o))
-	}
-	if port == no {
-		if peer == maybe {
-			return no, mayPeer
-		}
-		return no, noPort
-	}
-	return both(peer, port), ""
+	return w.peersAndPorts(len(r.Peers), len(r.Ports),
+		func(i int) (match, bool) {
+			peer := &r.Peers[i]
+			return w.e.matchesPeer(p.Namespace, peer, w.peer, w.seen, w.o), peer.IPBlock == nil
+		},
+		func(i int, seen *before) match { return w.e.matchesPort(&r.Ports[i], w.f, seen, w.o) })
 }
 
 // rulesPos is where the rules of a direction stand, or would.

@@ -1,6 +1,9 @@
 package kube
 
-import "net/netip"
+import (
+	"net/netip"
+	"strings"
+)
 
 // Workload is a pod, or an object that makes pods from a template: Deployment, ReplicaSet, StatefulSet, DaemonSet, Job,
 // CronJob, ReplicationController, DeploymentConfig. [Meta.Kind] tells which.
@@ -22,6 +25,20 @@ func (w *Workload) IsPod() bool { return w.Kind == "Pod" }
 
 // Ended reports whether the pod has run to its end, and has no address any more.
 func (w *Workload) Ended() bool { return w.Phase == "Succeeded" || w.Phase == "Failed" }
+
+// deployment is the name of the Deployment that made the ReplicaSet that made a pod, as the pod tells it: the ReplicaSet's name ends in
+// the hash that both have for a label (pod-template-hash; NewReplicaSet in pkg/controller/deployment/sync.go of Kubernetes). It is empty for
+// others.
+func (w *Workload) deployment() string {
+	hash := w.Pod.Labels["pod-template-hash"]
+	if w.Owner.Kind != "ReplicaSet" || hash == "" {
+		return ""
+	}
+	if name, ok := strings.CutSuffix(w.Owner.Name, "-"+hash); ok {
+		return name
+	}
+	return ""
+}
 
 // Tristate is a boolean that may be absent.
 type Tristate uint8

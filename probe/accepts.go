@@ -6,8 +6,8 @@ import (
 	"github.com/sallyport/sallyport/attempt"
 )
 
-// manyPorts is of how many ports at least it is told that something accepts all: no host has so many, each of which is mute.
-const manyPorts = 20
+// ManyPorts is of how many ports at least it is told that something accepts all: no host has so many, each of which is mute.
+const ManyPorts = 20
 
 // AcceptsAll are the destinations of which each port that was tried connected, many of them, and none said what it is: something on the way
 // accepts in their place, so that "connected" tells nothing of them.
@@ -35,7 +35,7 @@ func (m *Matrix) AcceptsAll() []netip.Addr {
 	}
 	var list []netip.Addr
 	for _, a := range order {
-		if c := counts[a]; c.ports >= manyPorts && c.other == 0 {
+		if c := counts[a]; c.ports >= ManyPorts && c.other == 0 {
 			list = append(list, a)
 		}
 	}

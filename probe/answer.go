@@ -11,3 +11,35 @@ type Answer struct {
 	TLS     *TLS           // nil: none was spoken
 	Skew    *time.Duration // how far its clock is ahead of this host's; nil: it told no time
 }
+
+// TLS is what a TLS handshake showed of the server.
+type TLS struct {
+	Version            string // "TLS 1.3"
+	ALPN               string // what was agreed on; "" for nothing
+	Names              []string
+	Issuer             string
+	NotBefore          time.Time
+	NotAfter           time.Time
+	Faults             []Fault // why a client that verifies would refuse; empty: it would not
+	AsksForCertificate bool    // of the client
+}
+
+// Fault is one reason to refuse a certificate.
+type Fault struct {
+	Kind  FaultKind
+	Words string // "issued by Example CA, which this host does not trust"
+}
+
+// FaultKind is a kind of fault.
+type FaultKind string
+
+// The kinds.
+const (
+	NoCertificate   FaultKind = "no-certificate"
+	SelfSigned      FaultKind = "self-signed"      // by itself, and not trusted
+	UntrustedIssuer FaultKind = "untrusted-issuer" // as an interceptor's is
+	WrongName       FaultKind = "wrong-name"
+	Expired         FaultKind = "expired"
+	NotYetValid     FaultKind = "not-yet-valid"
+	OtherFault      FaultKind = "other"
+)

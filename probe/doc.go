@@ -1,4 +1,4 @@
-// Package probe measures what client sockets may do in the place where it runs: source x protocol x family x destination x port, with
+// Package probe says what is to be measured, and what was: what client sockets may do in a place, what client sockets may do in the place where it runs: source x protocol x family x destination x port, with
 // handshakes of a few bytes that prove who answered.
 //
 // What it promises: it sends only to what it was given; it sends no more at a time to one host, and no more a second, than it was

@@ -1,9 +1,7 @@
 package probe
 
 import (
-	"context"
 	"fmt"
-	"iter"
 	"net/netip"
 	"slices"
 	"strings"
@@ -54,7 +52,7 @@ func ReadExpectations(file string, data []byte) ([]Expectation, error) {
 	}
 	r := expectReader{file: file}
 	if len(doc.Content) == 0 || doc.Content[0].Kind != yaml.SequenceNode || len(doc.Content[0].Content) == 0 {
-		return nil, fmt.Errorf("%s: want a list of expectations, each with to: and expect:", file)
+		return nil, fmt.Errorf("%s: want a list of expectations, each with the fields to and expect", file)
 	}
 	for _, n := range doc.Content[0].Content {
 		r.entry(n)
@@ -139,35 +137,6 @@ func nearest(s string, words []string) string {
 		}
 	}
 	return "want one of " + strings.Join(words, ", ")
-}
-
-// Expected are the attempts that show whether expectations are met. A given source goes to addresses of its own family alone.
-func (p *Plan) Expected(ctx context.Context, list []Expectation) iter.Seq[Attempt] {
-	return func(yield func(Attempt) bool) {
-		for i := range list {
-			x := &list[i]
-			for a := range p.plain(ctx, x.Target) {
-				if x.Source.Kind == attempt.SourceGiven && x.Source.Addr.Addr().Is4() != a.Destination.Addr().Is4() {
-					continue
-				}
-				a.Source, a.Variant, a.Expected = x.Source, x.Source.String(), x
-				if x.Source.Kind == attempt.SourceNone {
-					a.Variant = "no bind"
-				}
-				if !yield(a) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// plain are the attempts at one target without a bind.
-func (p *Plan) plain(ctx context.Context, t Target) iter.Seq[Attempt] {
-	return func(yield func(Attempt) bool) {
-		bare := &Plan{Sources: NoBind, Families: p.Families, Timeout: p.Timeout, Resolve: p.Resolve, Unresolved: p.Unresolved}
-		bare.target(ctx, t, yield)
-	}
 }
 
 // Unmet is an expectation with what came of it instead.

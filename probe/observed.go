@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/sallyport/sallyport/attempt"
 	"github.com/sallyport/sallyport/profile"
@@ -59,7 +60,15 @@ func profileName(s string) string {
 	return name[:min(len(name), 253)]
 }
 
-func oneLine(s string) string { return clean(s) }
+// oneLine is a name with nothing in it that a line could not hold.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '.'
+		}
+		return r
+	}, s)
+}
 
 // bindRules are the binds that were denied here. That an address is not local, or a port in use, is no rule.
 func (o *Observed) bindRules() []profile.BindRule {

@@ -61,8 +61,6 @@ type Attempt struct {
 	NoPort  bool    // with a source without a port: IP_BIND_ADDRESS_NO_PORT (ip(7)), so that connect chooses the port
 
 	Expected *Expectation // that it shows to be met or not; nil for none
-
-	row int // of the local matrix
 }
 
 // Result is what came of an attempt.
@@ -79,11 +77,11 @@ type Result struct {
 	Tries   int    // how often it was made, at least 1: silence is tried again
 	Words   string // what else there is to know, one line
 
-	atOnce bool // the call itself returned the errno
+	AtOnce bool // the call itself returned the errno, before anything could come back
 }
 
-// judge makes the verdict of an outcome, by what is sure of it alone.
-func (r *Result) judge() {
+// Judge makes the verdict of an outcome, by what is sure of it alone.
+func (r *Result) Judge() {
 	switch r.Outcome.Kind {
 	case attempt.Connected:
 		r.Verdict = Allowed
@@ -99,7 +97,7 @@ func (r *Result) judge() {
 		}
 	case attempt.Unreachable:
 		r.Verdict, r.Layer = Denied, OnTheWay
-		if r.atOnce {
+		if r.AtOnce {
 			r.Layer = LocalRoute
 		}
 	case attempt.Denied:
@@ -107,7 +105,7 @@ func (r *Result) judge() {
 		if r.Stage == StageConnect && r.Outcome.Errno == attempt.EPERM {
 			r.Layer = LocalFirewall
 		}
-		if r.Stage == StageConnect && r.Outcome.Errno == attempt.EACCES && !r.atOnce {
+		if r.Stage == StageConnect && r.Outcome.Errno == attempt.EACCES && !r.AtOnce {
 			r.Layer = OnTheWay
 		}
 	case attempt.Reset:

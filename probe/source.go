@@ -69,3 +69,9 @@ func (p *Place) Variants(family attempt.Family, fixed uint16) []Variant {
 func (v *Variant) To(to netip.AddrPort, protocol attempt.Protocol) Attempt {
 	return Attempt{Attempt: attempt.Attempt{Protocol: protocol, Source: v.Source, Destination: to, Device: v.Device}, Variant: v.Name, NoPort: v.NoPort}
 }
+
+// LocalRow is what came of one way to choose the source, at a far end on loopback.
+type LocalRow struct {
+	Variant
+	TCP, UDP Result
+}

@@ -3,6 +3,7 @@ package probe
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -93,6 +94,9 @@ var schemes = map[string]scheme{
 	"https-proxy": {"https-proxy", attempt.TCP, 3129},
 }
 
+// Schemes are those that a target may have, sorted.
+func Schemes() []string { return slices.Sorted(maps.Keys(schemes)) }
+
 const wantTarget = "want HOST:PORT, or a URL such as smtp://HOST"
 
 // Parse reads one target: HOST:PORTS, or SCHEME://HOST[:PORTS][/PATH]. HOST is a DNS name, an IPv4 address, or an IPv6 address in brackets;
@@ -139,11 +143,7 @@ func Parse(text string) (Target, error) {
 }
 
 func wantScheme(name string) string {
-	names := make([]string, 0, len(schemes))
-	for s := range schemes {
-		names = append(names, s)
-	}
-	slices.Sort(names)
+	names := Schemes()
 	best := slices.MinFunc(names, func(a, b string) int {
 		return cmp.Compare(spelling.Distance(name, a), spelling.Distance(name, b))
 	})

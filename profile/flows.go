@@ -61,6 +61,14 @@ func (r *EgressRule) about(s sender) bool {
 	return r.Sources == nil || blockSet(r.Sources).contains(addrKey(s.addr))
 }
 
+// Flows is what the rule matches, whatever the source.
+func (r *EgressRule) Flows() flowset.Set {
+	return flowset.Of(blockAddrs(r.Destinations), transports(r.Protocols, r.Ports))
+}
+
+// Unbound reports whether the rule is about sockets that were not bound, too.
+func (r *EgressRule) Unbound() bool { return r.ofNone() }
+
 // ruleSet is what a rule matches, and its verdict.
 type ruleSet struct {
 	flows  flowset.Set
@@ -75,7 +83,7 @@ func (l *layer) ruleSets(s sender) []ruleSet {
 		r := &l.rules[i]
 		if r.about(s) {
 			rules = append(rules, ruleSet{
-				flowset.Of(blockAddrs(r.Destinations), transports(r.Protocols, r.Ports)), r.Verdict.Denies(), int32(i),
+				r.Flows(), r.Verdict.Denies(), int32(i),
 			})
 		}
 	}

@@ -14,7 +14,7 @@ func blockAddrs(blocks []Block) flowset.Addrs {
 	}
 	var b flowset.AddrsBuilder
 	for _, block := range blocks {
-		b.Add(block.addrs())
+		b.Add(block.Addrs())
 	}
 	return b.Addrs()
 }
@@ -24,8 +24,8 @@ var (
 	loopback  = flowset.AddrsOf(netip.MustParsePrefix("127.0.0.0/8")).Union(flowset.AddrOf(netip.IPv6Loopback()))
 )
 
-// addrs is the addresses of the block; None has no addresses.
-func (b Block) addrs() flowset.Addrs {
+// Addrs is the addresses of the block; None has no addresses.
+func (b Block) Addrs() flowset.Addrs {
 	a := flowset.AllAddrs()
 	switch {
 	case b.Word == Any:

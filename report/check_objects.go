@@ -66,7 +66,10 @@ func (c *ObjectsCheck) Text(w io.Writer, o TextOptions) error {
 	for _, n := range c.notes() {
 		p.text(2, "note: ", n)
 	}
-	if p.hidden > 0 {
+	switch {
+	case p.hidden == 1:
+		p.text(2, "", "1 more rule or policy was considered: --all lists it")
+	case p.hidden > 0:
 		p.text(2, "", fmt.Sprintf("%d more rules and policies were considered: --all lists them", p.hidden))
 	}
 	_, err := io.WriteString(w, p.b.String())
@@ -136,9 +139,10 @@ func (c *ObjectsCheck) notes() []string {
 // checkPrinter lays decisions out.
 type checkPrinter struct {
 	printer
-	each   bool // what is written is of several parts
-	most   int  // of the rules that did not admit
-	hidden int  // how many of what was considered is not shown
+	each   bool   // what is written is of several parts
+	part   string // the one that it is of
+	most   int    // of the rules that did not admit
+	hidden int    // how many of what was considered is not shown
 }
 
 // text writes a line that is wrapped, indented.
@@ -165,9 +169,12 @@ func (p *checkPrinter) decision(d *kube.Decision, indent int, from kube.Origin, 
 		if first.Workload != nil {
 			end = kube.Destination{Workload: first.Workload}
 		}
-		p.each = len(g) > 1
+		p.each, p.part = len(g) > 1, ""
+		if !strings.HasPrefix(first.To, "over ") { // a family is no other end
+			p.part = first.To
+		}
 		p.decision(&first.Decision, indent+2, from, end)
-		p.each = false
+		p.each, p.part = false, ""
 	}
 	p.reasons(d, indent)
 }
@@ -222,7 +229,8 @@ func (p *checkPrinter) leaf(d *kube.Decision, indent int, from kube.Origin, to k
 	if d.Egress != kube.Denied && d.Ingress == kube.Denied {
 		slices.Reverse(directions)
 	}
-	for _, direction := range directions {
+	said := false
+	for n, direction := range directions {
 		var chain []kube.Considered
 		for _, c := range d.Chain {
 			if c.Direction == direction {
@@ -241,6 +249,8 @@ func (p *checkPrinter) leaf(d *kube.Decision, indent int, from kube.Origin, to k
 		case direction == kube.Egress:
 		case p.each:
 			end = "each"
+		case p.part != "":
+			end = p.part
 		case to.Service != nil:
 			end = "the pods of " + end
 		}
@@ -248,9 +258,10 @@ func (p *checkPrinter) leaf(d *kube.Decision, indent int, from kube.Origin, to k
 			v = d.Verdict // of what is no policy, there is one
 		}
 		if outside := direction == kube.Egress && from.Workload == nil || direction == kube.Ingress && to.Workload == nil && to.Service == nil; outside &&
-			v == kube.Allowed && len(chain) == 1 && chain[0].Layer == kube.Routing && !p.o.Verbose {
+			v == kube.Allowed && len(chain) == 1 && chain[0].Layer == kube.Routing && !p.o.Verbose && (said || n == 0) {
 			continue // whoever asks about an address outside knows that policies don't apply to it
 		}
+		said = true
 		p.direction(chain, v, indent, direction.String()+" of "+end)
 	}
 	p.reasons(d, indent)
@@ -261,7 +272,7 @@ func (p *checkPrinter) direction(chain []kube.Considered, v kube.Verdict, indent
 	shown := make([]bool, len(chain))
 	said, denial := false, ""
 	for i, c := range chain {
-		if !c.Decides || v == kube.Undecidable || v == kube.Denied && c.Says != kube.Denies && c.Layer <= kube.DefaultLayer {
+		if !c.Decides || v == kube.Undecidable || v == kube.Denied && c.Says != kube.Denies {
 			continue
 		}
 		shown[i], said = true, true
@@ -366,5 +377,10 @@ func (p *checkPrinter) reasons(d *kube.Decision, indent int) {
 			s = r.Field + ": " + s
 		}
 		p.text(indent, "not decided: ", s+at(r.Pos))
+	}
+	if slices.ContainsFunc(reasons, func(r kube.Reason) bool {
+		return strings.HasPrefix(r.Words, "depends on the network plugin: those that")
+	}) {
+		p.text(indent, "", "to decide it, name the plugin: --plugin "+strings.Join(kube.Plugins(), ", "))
 	}
 }

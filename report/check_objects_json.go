@@ -151,16 +151,17 @@ func objectJSON(m *kube.Meta) endJSON {
 
 func decided(d *kube.Decision) decisionJSON {
 	out := decisionJSON{
-		Verdict: verdictJSON(d.Verdict), Egress: verdictJSON(d.Egress), Ingress: verdictJSON(d.Ingress),
+		Verdict: verdictJSON(d.Verdict),
 		Reasons: []reasonJSON{}, Chain: []chainJSON{}, Parts: []decidedPartJSON{}, Remedies: []remedyJSON{}, Notes: []string{},
+	}
+	if d.Egress != kube.Undecidable || d.Ingress != kube.Undecidable || d.Verdict == kube.Undecidable && len(d.Parts) == 0 {
+		out.Egress, out.Ingress = verdictJSON(d.Egress), verdictJSON(d.Ingress)
 	}
 	for _, r := range d.Reasons {
 		out.Reasons = append(out.Reasons, reasonJSON{r.Field, r.Words, r.File, r.Line})
 	}
 	for _, c := range d.Chain {
-		out.Chain = append(out.Chain, chainJSON{
-			c.Direction.String(), c.Layer.String(), c.Object, c.Rule, c.Name, c.Says.String(), c.Words, c.Decides, c.File, c.Line,
-		})
+		out.Chain = append(out.Chain, consideredJSONOf(c))
 	}
 	for i := range d.Parts {
 		p := &d.Parts[i]
@@ -176,6 +177,10 @@ func decided(d *kube.Decision) decisionJSON {
 	}
 	out.Notes = append(out.Notes, d.Notes...)
 	return out
+}
+
+func consideredJSONOf(c kube.Considered) chainJSON {
+	return chainJSON{c.Direction.String(), c.Layer.String(), c.Object, c.Rule, c.Name, c.Says.String(), c.Words, c.Decides, c.File, c.Line}
 }
 
 func prefixStrings(list []netip.Prefix) []string {

@@ -132,15 +132,7 @@ func differencesOf(list []profile.Difference) []differenceJSON {
 func partsOf(s flowset.Set) []partJSON {
 	out := []partJSON{}
 	for part := range s.All() {
-		j := partJSON{To: []blockJSON{}, Protocols: protocolsJSON(part.Transports)}
-		for _, b := range part.Addrs.Blocks() {
-			block := blockJSON{b.Prefix.String(), []string{}}
-			for _, e := range b.Except {
-				block.Except = append(block.Except, e.String())
-			}
-			j.To = append(j.To, block)
-		}
-		out = append(out, j)
+		out = append(out, partJSON{To: blocksJSON(part.Addrs), Protocols: protocolsJSON(part.Transports)})
 	}
 	return out
 }

@@ -8,24 +8,28 @@ import (
 	"github.com/sallyport/sallyport/profile/flowset"
 )
 
-// ported is every port of the protocols that policies of objects know.
-var ported = flowset.Transport(flowset.TCP, flowset.AllPorts()).
-	Union(flowset.Transport(flowset.UDP, flowset.AllPorts())).
-	Union(flowset.Transport(flowset.SCTP, flowset.AllPorts()))
+// ported is every port of the protocols that policies of objects know. Nothing connects to port 0.
+var ported = flowset.Transport(flowset.TCP, realPorts).
+	Union(flowset.Transport(flowset.UDP, realPorts)).
+	Union(flowset.Transport(flowset.SCTP, realPorts))
 
-// portWords is ports as Kubernetes writes protocols: "TCP 80,443 UDP 53", "every port", "every port but TCP 25".
+const everyPort = "every port"
+
+var realPorts = flowset.PortRange(1, 65535)
+
+// portWords is ports as Kubernetes writes protocols: "TCP 80,443, UDP 53", "every port", "every port but TCP 25".
 func portWords(t flowset.Transports) string {
+	t = t.Intersect(ported)
+	rest := ported.Subtract(t)
 	switch {
 	case t.IsEmpty():
 		return "no port"
-	case t.Equal(ported):
-		return "every port"
+	case rest.IsEmpty():
+		return everyPort
 	}
 	s := portList(t)
-	if rest := ported.Subtract(t); t.SubsetOf(ported) {
-		if r := "every port but " + portList(rest); len(r) < len(s) {
-			return r
-		}
+	if r := portList(rest); len(r) < len(s) && !strings.Contains(r, "every") {
+		return "every port but " + r
 	}
 	return s
 }
@@ -33,11 +37,12 @@ func portWords(t flowset.Transports) string {
 func portList(t flowset.Transports) string {
 	var list []string
 	for p, ports := range t.All() {
-		s := strings.ToUpper(p.String())
-		if !ports.IsAll() {
-			s += " " + ports.String()
-		} else if p.HasPorts() {
-			s = "every " + s + " port"
+		name := strings.ToUpper(p.String())
+		s := name + " " + ports.String()
+		if rest := realPorts.Subtract(ports); rest.IsEmpty() {
+			s = "every " + name + " port"
+		} else if r := rest.String(); len(r) < len(ports.String()) {
+			s = "every " + name + " port but " + r
 		}
 		list = append(list, s)
 	}

@@ -77,6 +77,7 @@ func TestSheetGolden(t *testing.T) {
 		{"shop/web-0@testdata/shop.yaml", "sheet-shop.md", sheetMarkdown},
 		{"shop@testdata/shop.yaml", "sheet-shop-namespace.txt", sheetText},
 		{"shop/web@testdata/openshift.yaml", "sheet-openshift.txt", sheetText},
+		{"shop/web@testdata/cilium.yaml", "sheet-cilium.txt", sheetText},
 	} {
 		t.Run(tt.golden, func(t *testing.T) {
 			got := sheetOf(t, tt.profile, tt.form)
@@ -93,7 +94,7 @@ func TestSheetGolden(t *testing.T) {
 }
 
 func TestSheetJSON(t *testing.T) {
-	for _, name := range append(profile.Builtins(), "testdata/office.yaml", "shop/web-0@testdata/shop.yaml", "shop@testdata/shop.yaml", "shop/web@testdata/openshift.yaml") {
+	for _, name := range append(profile.Builtins(), "testdata/office.yaml", "shop/web-0@testdata/shop.yaml", "shop@testdata/shop.yaml", "shop/web@testdata/openshift.yaml", "shop/web@testdata/cilium.yaml") {
 		text := sheetOf(t, name, func(b *bytes.Buffer, s *sheet.Sheet) error { return SheetJSON(b, s) })
 		var doc any
 		if err := json.Unmarshal([]byte(text), &doc); err != nil {
@@ -130,7 +131,7 @@ func TestSheetPrintsOnOnePage(t *testing.T) {
 	if err != nil {
 		t.Skip("needs chromium, from the package of that name")
 	}
-	for _, name := range append(profile.Builtins(), "testdata/office.yaml", "shop/web-0@testdata/shop.yaml", "shop@testdata/shop.yaml", "shop/web@testdata/openshift.yaml") {
+	for _, name := range append(profile.Builtins(), "testdata/office.yaml", "shop/web-0@testdata/shop.yaml", "shop@testdata/shop.yaml", "shop/web@testdata/openshift.yaml", "shop/web@testdata/cilium.yaml") {
 		dir := t.TempDir()
 		page, pdf := filepath.Join(dir, "sheet.html"), filepath.Join(dir, "sheet.pdf")
 		if err := os.WriteFile(page, []byte(sheetOf(t, name, sheetHTML)), 0o644); err != nil {

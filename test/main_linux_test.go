@@ -49,5 +49,6 @@ func build(t testing.TB, pkg string) string {
 
 func sallyport(t testing.TB) string {
 	t.Helper()
+	build(t, "../cmd/sallyport-probe") // which stands beside it, as go install puts it
 	return build(t, "../cmd/sallyport")
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/sallyport/sallyport/internal/testhost"
-	"github.com/sallyport/sallyport/probe"
+	"github.com/sallyport/sallyport/probe/measure"
 )
 
 // The names and the address that the servers' certificates are for.
@@ -155,7 +155,7 @@ func TestProbeServers(t *testing.T) {
 			group.start(t, p.Server, a)
 			var tries []try
 			for _, at := range group.ports {
-				for _, service := range append(probe.Services(), "") {
+				for _, service := range append(measure.Services(), "") {
 					if onlyUDP := service == "ntp" || service == "quic"; onlyUDP && !at.udp || at.udp && !onlyUDP && service != "dns" && service != "" {
 						continue
 					}

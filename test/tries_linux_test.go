@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport/sallyport/attempt"
 	"github.com/sallyport/sallyport/internal/testhost"
 	"github.com/sallyport/sallyport/probe"
+	"github.com/sallyport/sallyport/probe/measure"
 )
 
 // try is a handshake to make in a host's network namespace.
@@ -78,15 +79,15 @@ func TestTries(t *testing.T) {
 		at[target] = i
 	}
 	out := json.NewEncoder(os.Stdout)
-	limits := probe.Limits{Timeout: tryTimeout, Concurrency: 24, PerHost: -1, Rate: -1}
-	greeters := map[string]*probe.Greeter{}
+	limits := measure.Limits{Timeout: tryTimeout, Concurrency: 24, PerHost: -1, Rate: -1}
+	greeters := map[string]*measure.Greeter{}
 	for path, pool := range pools {
-		greeters[path] = &probe.Greeter{Roots: pool}
+		greeters[path] = &measure.Greeter{Roots: pool}
 	}
 	meet := func(ctx context.Context, a *probe.Attempt, f *os.File, timeout time.Duration) (*probe.Answer, error) {
 		return greeters[tries[at[a.Target]].Roots].Meet(ctx, a, f, timeout)
 	}
-	for r := range probe.Run(t.Context(), slices.Values(attempts), limits, meet) {
+	for r := range measure.Run(t.Context(), slices.Values(attempts), limits, meet) {
 		if err := out.Encode(tried{tries[at[r.Target]], r.Outcome.Kind.String(), r.Verdict.String(), r.Answer, r.Words, r.Took}); err != nil {
 			t.Fatal(err)
 		}

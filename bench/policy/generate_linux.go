@@ -7,14 +7,17 @@ import (
 	"math/rand/v2"
 )
 
-// shape is a cluster of namespaces that are all of one size.
+// shape is a cluster of namespaces that are all of one size. Replicas are pods that are alike: 0 for one of each.
 type shape struct {
-	namespaces, pods, policies int // the latter two a namespace
+	namespaces, pods, policies, replicas int // but for the first, in a namespace, or of a pod
 }
 
 func (s shape) String() string {
-	return fmt.Sprintf("%d pods, %d policies", s.namespaces*s.pods, s.namespaces*s.policies)
+	return fmt.Sprintf("%d pods, %d policies", s.count(), s.namespaces*s.policies)
 }
+
+// count is how many pods there are.
+func (s shape) count() int { return s.namespaces * s.pods * max(1, s.replicas) }
 
 // write writes the cluster's objects as YAML. What they say is made at random, from a fixed seed: policies select pods of one app,
 // and admit apps of their own namespace, of teams' namespaces, blocks of addresses, on one port or a few, and by name.
@@ -23,8 +26,9 @@ func (s shape) write(w io.Writer) error {
 	r := rand.New(rand.NewPCG(1, 2))
 	for n := range s.namespaces {
 		fmt.Fprintf(b, "---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: ns%d\n  labels:\n    kubernetes.io/metadata.name: ns%d\n    team: team%d\n", n, n, n%12)
-		for p := range s.pods {
-			id := n*s.pods + p
+		all := s.pods * max(1, s.replicas)
+		for pod := range all {
+			p, id := pod%s.pods, n*all+pod
 			fmt.Fprintf(b, `---
 apiVersion: v1
 kind: Pod
@@ -46,7 +50,7 @@ status:
   podIP: 10.%d.%d.%d
   podIPs:
   - ip: 10.%d.%d.%d
-`, p, n, p, p%3, 8080+p%2, id>>16, id>>8&255, id&255, id>>16, id>>8&255, id&255)
+`, pod, n, p, p%3, 8080+p%2, id>>16, id>>8&255, id&255, id>>16, id>>8&255, id&255)
 		}
 		for p := range s.policies {
 			s.policy(b, r, n, p)
@@ -69,6 +73,7 @@ func (s shape) policy(b *bufio.Writer, r *rand.Rand, n, p int) {
 		} else {
 			b.WriteString("  - from:\n")
 		}
+		addresses := false
 		for range 1 + r.IntN(2) {
 			switch r.IntN(5) {
 			case 0, 1:
@@ -78,17 +83,18 @@ func (s shape) policy(b *bufio.Writer, r *rand.Rand, n, p int) {
 			case 3:
 				fmt.Fprintf(b, "    - namespaceSelector:\n        matchLabels:\n          kubernetes.io/metadata.name: ns%d\n", r.IntN(s.namespaces))
 			case 4:
-				k := r.IntN(256)
+				addresses = true
+				k := r.IntN(8)
 				fmt.Fprintf(b, "    - ipBlock:\n        cidr: 192.168.%d.0/24\n        except: [192.168.%d.128/25]\n", k, k)
 			}
 		}
 		b.WriteString("    ports:\n")
-		switch r.IntN(3) {
-		case 0:
+		switch n := r.IntN(3); {
+		case n == 0 && !(egress && addresses): // addresses have no ports by name, and np-guard takes no such policy
 			b.WriteString("    - port: http\n")
-		case 1:
+		case n <= 1:
 			fmt.Fprintf(b, "    - protocol: TCP\n      port: %d\n", 8080+r.IntN(3))
-		case 2:
+		default:
 			fmt.Fprintf(b, "    - protocol: TCP\n      port: 8000\n      endPort: %d\n    - protocol: UDP\n      port: 53\n", 8000+r.IntN(200))
 		}
 	}

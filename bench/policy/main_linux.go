@@ -1,118 +1,102 @@
-// Command policy measures package kube on clusters that it makes: the matrix of all workloads, as a whole process that reads YAML,
-// and one decision.
-//
-//	go run ./bench/policy
+// Command policy measures sallyport on clusters that it makes, as whole processes that read YAML: one connection, the matrix of all
+// workloads; what package kube takes for a list of what may connect; and np-guard's netpol-analyzer on the same files.
+// scripts/bench-policy builds all of them and runs it.
 package main
 
 import (
-	"bufio"
+	"errors"
+	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
-	"time"
+)
 
-	"github.com/sallyport/sallyport/kube"
+// The budgets, and the clusters that they are for: namespaces, pods and policies of each.
+var (
+	large  = shape{240, 10, 20, 0}
+	larger = shape{1000, 10, 10, 0}
+	lists  = []shape{{10, 10, 20, 0}, {20, 10, 20, 0}, {40, 10, 20, 0}}
+	growth = []shape{{100, 10, 10, 0}, {1000, 10, 10, 0}, {1000, 10, 10, 10}}
 )
 
 func main() {
-	if len(os.Args) == 3 && os.Args[1] == "matrix" {
-		matrix(os.Args[2])
+	if len(os.Args) == 3 && child[os.Args[1]] != nil {
+		child[os.Args[1]](os.Args[2])
 		return
 	}
-	if len(os.Args) == 3 && os.Args[1] == "decide" {
-		decide(os.Args[2])
-		return
+	rounds := flag.Int("rounds", 5, "turns for each contender")
+	sallyport := flag.String("sallyport", "", "the sallyport to measure")
+	peer := flag.String("peer", "", "np-guard's netpolicy; left out where empty")
+	long := flag.Bool("long", false, "once also what takes very long: np-guard's list of the large cluster, and all pairs of 100,000 pods")
+	flag.Parse()
+	if *sallyport == "" {
+		check(errors.New("-sallyport is missing: scripts/bench-policy builds it and runs this"))
 	}
+
 	dir, err := os.MkdirTemp("", "sallyport-policy-")
 	check(err)
 	defer os.RemoveAll(dir)
-	fmt.Printf("%-30s %10s %10s %10s %12s  %s\n", "cluster", "YAML", "seconds", "memory", "pairs", "what")
-	for _, s := range []shape{{240, 10, 20}, {1000, 10, 10}, {100, 10, 10}, {10_000, 10, 1}} {
-		file := filepath.Join(dir, fmt.Sprintf("%dx%dx%d.yaml", s.namespaces, s.pods, s.policies))
-		size := generate(s, file)
-		commands := []string{"matrix", "decide"}
-		if s.namespaces*s.pods >= 100_000 {
-			commands = []string{"decide"} // 10^10 pairs are for nobody to read
+	b := &bench{dir: dir, rounds: *rounds, sallyport: *sallyport, peer: *peer}
+	b.machine()
+
+	b.table("one decision", large)
+	b.measure("check --from --to", 0.300, 0, b.check())
+	b.measure("np-guard eval", 0, 0, b.eval())
+
+	b.table("the matrix", large)
+	b.measure("check --matrix", 1, 200, b.matrix())
+	b.table("the matrix", larger)
+	b.measure("check --matrix", 6, 0, b.matrix())
+
+	if *long {
+		lists = append(lists, large)
+	}
+	for _, s := range lists {
+		b.table("the list of what may connect", s)
+		b.rounds = min(*rounds, 3) // np-guard takes minutes
+		if s == large {
+			b.rounds = 1
 		}
-		for _, c := range commands {
-			measure(s.String(), size, c, exec.Command(os.Args[0], c, file))
+		b.keep("package kube", b.self("list"))
+		b.keep("np-guard list", b.list())
+		b.end()
+		b.same()
+	}
+	b.rounds = *rounds
+	for _, s := range growth {
+		b.table("growth", s)
+		b.measure("check --from --to", 0, 0, b.check())
+		b.measure("the matrix by groups", 0, 0, b.self("groups"))
+		if s.count() < 100_000 {
+			b.measure("check --matrix", 0, 0, b.matrix())
 		}
 	}
+	if *long {
+		b.table("once", growth[len(growth)-1])
+		b.rounds = 1
+		b.measure("check --matrix", 0, 0, b.matrix())
+	}
+	b.end()
+	os.Exit(b.status)
 }
 
-func generate(s shape, file string) int64 {
-	f, err := os.Create(file)
+// generate writes a cluster into a directory of its own, once.
+func (b *bench) generate(s shape) string {
+	dir := filepath.Join(b.dir, fmt.Sprintf("%dx%dx%dx%d", s.namespaces, s.pods, s.policies, s.replicas))
+	if _, err := os.Stat(dir); err == nil {
+		return dir
+	}
+	check(os.Mkdir(dir, 0o755))
+	f, err := os.Create(filepath.Join(dir, "cluster.yaml"))
 	check(err)
 	check(s.write(f))
-	at, err := f.Seek(0, 1)
-	check(err)
 	check(f.Close())
-	return at
-}
-
-// measure runs a command as a whole process.
-func measure(name string, size int64, what string, c *exec.Cmd) {
-	c.Stderr = os.Stderr
-	begin := time.Now()
-	out, err := c.Output()
-	took := time.Since(begin)
-	check(err)
-	memory := c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss / 1024
-	fmt.Printf("%-30s %7.1f MB %10.3f %7d MB %12s  %s\n", name, float64(size)/1e6, took.Seconds(), memory, firstLine(out), what)
-}
-
-func firstLine(out []byte) string {
-	for i, c := range out {
-		if c == '\n' {
-			return string(out[:i])
-		}
-	}
-	return ""
-}
-
-func read(file string) *kube.Evaluator {
-	c, problems := kube.Read(kube.Path(file))
-	for _, p := range problems {
-		if p.Severity == kube.Error {
-			check(p)
-		}
-	}
-	return kube.Compile(c, kube.Assumptions{})
-}
-
-// matrix counts the pairs that may connect by any port, having looked at all.
-func matrix(file string) {
-	e := read(file)
-	w := bufio.NewWriter(os.Stdout)
-	defer w.Flush()
-	var pairs, open, unclear int
-	for row := range e.Matrix() {
-		for _, r := range row.Reach {
-			pairs++
-			if !r.Certain.IsEmpty() {
-				open++
-			}
-			if r.Certain != r.Possible {
-				unclear++
-			}
-		}
-	}
-	fmt.Fprintf(w, "%d\n%d open, %d not certain\n", pairs, open, unclear)
-}
-
-// decide asks one question.
-func decide(file string) {
-	e := read(file)
-	work := e.Workloads()
-	d := e.Decide(kube.Origin{Workload: work[0]}, kube.Destination{Workload: work[len(work)-1]}, kube.TCP, 8080)
-	fmt.Printf("1\n%v\n", d.Verdict)
+	return dir
 }
 
 func check(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "policy:", err)
-		os.Exit(1)
+		os.Exit(2)
 	}
 }

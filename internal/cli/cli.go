@@ -2,22 +2,11 @@
 package cli
 
 import (
-	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"os"
 	"strings"
-)
 
-// Exit statuses. Those of a program that run runs are its own; 125 to 127 are ours, as with env(1) and timeout(1).
-const (
-	exitOK          = 0
-	exitFound       = 1 // something was found
-	exitUsage       = 2
-	exitFailed      = 125 // sallyport itself failed
-	exitNotExecuted = 126
-	exitNotFound    = 127
+	"github.com/sallyport/sallyport/internal/cli/shell"
 )
 
 type command struct {
@@ -32,9 +21,10 @@ func commands() []command {
 	return []command{
 		{"run", "[FLAGS] -- CMD ARG...", "run a program, unchanged; explain each connection that fails", run},
 		{"probe", "[FLAGS] [TARGET...]", "measure what a client socket may do here", runProbe},
-		{"check", "--to DEST PROFILE", "would an attempt be allowed there, and which rules decide", check},
+		{"check", "--to DEST PROFILE|FILE", "would it be allowed, by a profile or a cluster's objects, and which rules decide", check},
 		{"sheet", "[FLAGS] PROFILE", "the one-page client-socket policy of a profile, for people", runSheet},
-		{"diff", "A B", "what one profile allows and the other does not, exactly", diff},
+		{"diff", "A B", "what one profile, or cluster's objects, allows and the other does not, exactly", diff},
+		{"convert", "--to TARGET PROFILE", "a profile as NetworkPolicy, EgressFirewall, Cilium or Calico policy; what that cannot say", convertProfile},
 		{"explain", "[CAUSE]", "the long explanation of a cause, with its remedies; without one, the list", explain},
 		{"doctor", "[FLAGS]", "what this machine lets sallyport do, and what to change", doctor},
 		{"demo", "[FLAGS]", "the case sallyport started from, live, without network or root", runDemo},
@@ -45,12 +35,12 @@ func commands() []command {
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		usage(stderr)
-		return exitUsage
+		return shell.Usage
 	}
 	switch args[0] {
 	case "help", "-h", "-help", "--help":
 		usage(stdout)
-		return exitOK
+		return shell.OK
 	}
 	for _, c := range commands() {
 		if c.name == args[0] {
@@ -58,7 +48,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		}
 	}
 	fmt.Fprintf(stderr, "sallyport: unknown command %q: want %s\n", args[0], names())
-	return exitUsage
+	return shell.Usage
 }
 
 func names() string {
@@ -75,62 +65,4 @@ func usage(w io.Writer) {
 		fmt.Fprintf(w, "  sallyport %-29s %s\n", c.name+" "+c.args, c.summary)
 	}
 	fmt.Fprint(w, "\nsallyport COMMAND -h tells a command's flags.\n")
-}
-
-// newFlags is a flag set whose errors are ours to print, and whose help tells what the command is for.
-func newFlags(name, args, about string, stderr io.Writer) *flag.FlagSet {
-	fs := flag.NewFlagSet("sallyport "+name, flag.ContinueOnError)
-	fs.SetOutput(stderr)
-	fs.Usage = func() {
-		fmt.Fprintf(fs.Output(), "usage: sallyport %s %s\n\n%s\n\n", name, args, about)
-		fs.PrintDefaults()
-	}
-	return fs
-}
-
-// parse parses flags; done is true where there is nothing left to do but to exit with status.
-func parse(fs *flag.FlagSet, args []string, stdout io.Writer) (status int, done bool) {
-	stderr := fs.Output()
-	fs.SetOutput(io.Discard) // the package prints the whole usage at each mistake
-	err := fs.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fs.SetOutput(stdout)
-		fs.Usage()
-		return exitOK, true
-	case err != nil:
-		problem(stderr, "%v: %s -h lists the flags", err, fs.Name())
-		return exitUsage, true
-	}
-	return 0, false
-}
-
-// problem prints an error the way all of them are printed.
-func problem(stderr io.Writer, format string, args ...any) {
-	fmt.Fprintf(stderr, "sallyport: "+format+"\n", args...)
-}
-
-// colour reports whether w is a terminal that wants colours: https://no-color.org.
-func colour(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
-		return false
-	}
-	return isTerminal(f)
-}
-
-// isTerminal reports whether a file is a character device, which a pipe or a plain file is not.
-func isTerminal(f *os.File) bool {
-	st, err := f.Stat()
-	return err == nil && st.Mode()&os.ModeCharDevice != 0
-}
-
-// choice is a flag value that must be one of a few words.
-func choice(name, value string, words ...string) error {
-	for _, w := range words {
-		if value == w {
-			return nil
-		}
-	}
-	return fmt.Errorf("--%s %q: want %s", name, value, strings.Join(words, " or "))
 }

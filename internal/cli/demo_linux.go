@@ -10,6 +10,8 @@ import (
 	"github.com/sallyport/sallyport/report"
 	"github.com/sallyport/sallyport/supervise"
 	"golang.org/x/sys/unix"
+
+	"github.com/sallyport/sallyport/internal/cli/shell"
 )
 
 const demoAbout = `Plays the case that sallyport started from, live: three scripts that differ in their bind alone connect to a server,
@@ -18,27 +20,27 @@ network and no rights, contacts nothing but this machine, takes some two seconds
 status is 0 when all went as in the case, and 1 when not.`
 
 func runDemo(args []string, _ io.Reader, stdout, stderr io.Writer) int {
-	fs := newFlags("demo", "[FLAGS]", demoAbout, stderr)
+	fs := shell.NewFlags("demo", "[FLAGS]", demoAbout, stderr)
 	python := fs.Bool("python", false, "let python3 run the scripts, instead of sallyport itself")
 	output := fs.String("output", "text", "text or json")
-	if status, done := parse(fs, args, stdout); done {
+	if status, done := shell.Parse(fs, args, stdout); done {
 		return status
 	}
 	if fs.NArg() > 0 {
-		problem(stderr, "demo takes no arguments, not %q", fs.Arg(0))
-		return exitUsage
+		shell.Problem(stderr, "demo takes no arguments, not %q", fs.Arg(0))
+		return shell.Usage
 	}
-	if err := choice("output", *output, "text", "json"); err != nil {
-		problem(stderr, "%v", err)
-		return exitUsage
+	if err := shell.Choice("output", *output, "text", "json"); err != nil {
+		shell.Problem(stderr, "%v", err)
+		return shell.Usage
 	}
 	if *python {
 		if _, _, err := supervise.LookPath("python3"); err != nil {
-			problem(stderr, "demo --python needs Python: %v; without --python it needs nothing", err)
-			return exitFailed
+			shell.Problem(stderr, "demo --python needs Python: %v; without --python it needs nothing", err)
+			return shell.Failed
 		}
 	}
-	d := &demoShow{stdout: stdout, text: *output == "text", options: report.TextOptions{Color: colour(stdout), Width: demoWidth(stdout)}}
+	d := &demoShow{stdout: stdout, text: *output == "text", options: report.TextOptions{Color: shell.Colour(stdout), Width: demoWidth(stdout)}}
 	return d.play(*python, stderr)
 }
 
@@ -69,24 +71,24 @@ func (d *demoShow) play(python bool, stderr io.Writer) int {
 	if ctx.Err() != nil {
 		signal.Reset()
 		supervise.Raise(int(<-caught))
-		return exitFailed
+		return shell.Failed
 	}
 	if err != nil {
-		problem(stderr, "demo: %v", err)
-		problem(stderr, "sallyport doctor tells what is missing")
-		return exitFailed
+		shell.Problem(stderr, "demo: %v", err)
+		shell.Problem(stderr, "sallyport doctor tells what is missing")
+		return shell.Failed
 	}
 	if err := d.finish(); err != nil {
-		problem(stderr, "demo: write: %v", err)
-		return exitFailed
+		shell.Problem(stderr, "demo: write: %v", err)
+		return shell.Failed
 	}
 	for _, r := range d.unexpected {
-		problem(stderr, "demo: script %d ended otherwise than in the case: %v, want %v", r.Script, r.Outcome, r.Want)
+		shell.Problem(stderr, "demo: script %d ended otherwise than in the case: %v, want %v", r.Script, r.Outcome, r.Want)
 	}
 	if len(d.unexpected) > 0 {
-		return exitFound
+		return shell.Found
 	}
-	return exitOK
+	return shell.OK
 }
 
 func (d *demoShow) start(s *demo.Stage) {
@@ -139,7 +141,7 @@ func demoRun(r *demo.Run) *report.DemoRun {
 const demoColumns = 100
 
 func demoWidth(w io.Writer) int {
-	if n := columns(w); n > 0 {
+	if n := shell.Columns(w); n > 0 {
 		return min(n, demoColumns)
 	}
 	return demoColumns

@@ -5,6 +5,8 @@ import (
 
 	examiner "github.com/sallyport/sallyport/internal/doctor"
 	"github.com/sallyport/sallyport/report"
+
+	"github.com/sallyport/sallyport/internal/cli/shell"
 )
 
 // doctorTrial is the flag by which doctor starts this program again, to make a trial in a child.
@@ -15,19 +17,19 @@ func doctor(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 2 && args[0] == doctorTrial {
 		return examiner.Child(args[1])
 	}
-	fs := newFlags("doctor", "[FLAGS]", "Says what this machine lets sallyport do, and what to change. It exits with 0 where sallyport run works\n"+
+	fs := shell.NewFlags("doctor", "[FLAGS]", "Says what this machine lets sallyport do, and what to change. It exits with 0 where sallyport run works\n"+
 		"here, and with 1 where it does not.", stderr)
 	output := fs.String("output", "text", "how to write it: text or json")
-	if status, done := parse(fs, args, stdout); done {
+	if status, done := shell.Parse(fs, args, stdout); done {
 		return status
 	}
-	if err := choice("output", *output, "text", "json"); err != nil {
-		problem(stderr, "doctor: %v", err)
-		return exitUsage
+	if err := shell.Choice("output", *output, "text", "json"); err != nil {
+		shell.Problem(stderr, "doctor: %v", err)
+		return shell.Usage
 	}
 	if fs.NArg() > 0 {
-		problem(stderr, "doctor takes no argument, not %q", fs.Arg(0))
-		return exitUsage
+		shell.Problem(stderr, "doctor takes no argument, not %q", fs.Arg(0))
+		return shell.Usage
 	}
 	render := report.Doctor
 	if *output == "json" {
@@ -35,11 +37,11 @@ func doctor(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	}
 	r := examiner.Examine(examiner.Self{"sallyport", "doctor", doctorTrial})
 	if err := render(stdout, r); err != nil {
-		problem(stderr, "doctor: write the report: %v", err)
-		return exitFailed
+		shell.Problem(stderr, "doctor: write the report: %v", err)
+		return shell.Failed
 	}
 	if r.Run == examiner.NotAtAll {
-		return exitFound
+		return shell.Found
 	}
-	return exitOK
+	return shell.OK
 }

@@ -4,11 +4,13 @@ import (
 	"io"
 
 	"github.com/sallyport/sallyport/report"
+
+	"github.com/sallyport/sallyport/internal/cli/shell"
 )
 
 func explain(args []string, _ io.Reader, stdout, stderr io.Writer) int {
-	fs := newFlags("explain", "[CAUSE]", "Explains a cause that a report names. Without one, lists them all.", stderr)
-	if status, done := parse(fs, args, stdout); done {
+	fs := shell.NewFlags("explain", "[CAUSE]", "Explains a cause that a report names. Without one, lists them all.", stderr)
+	if status, done := shell.Parse(fs, args, stdout); done {
 		return status
 	}
 	var err error
@@ -18,12 +20,12 @@ func explain(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	case 1:
 		err = report.Explain(stdout, fs.Arg(0))
 	default:
-		problem(stderr, "explain takes one cause, not %d", fs.NArg())
-		return exitUsage
+		shell.Problem(stderr, "explain takes one cause, not %d", fs.NArg())
+		return shell.Usage
 	}
 	if err != nil {
-		problem(stderr, "%v", err)
-		return exitUsage
+		shell.Problem(stderr, "%v", err)
+		return shell.Usage
 	}
-	return exitOK
+	return shell.OK
 }

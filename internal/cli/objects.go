@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -13,6 +14,8 @@ import (
 	"github.com/sallyport/sallyport/internal/revision"
 	"github.com/sallyport/sallyport/kube"
 	"github.com/sallyport/sallyport/profile"
+
+	"github.com/sallyport/sallyport/internal/cli/shell"
 )
 
 // standardInput is the name that problems in it have.
@@ -148,11 +151,15 @@ func reading(stderr io.Writer, problems []kube.Problem, all bool) {
 				continue
 			}
 			if n++; n <= most || all {
-				problem(stderr, "%v: %s", severity, p.Error())
+				shell.Problem(stderr, "%v: %s", severity, p.Error())
 			}
 		}
-		if n > most && !all {
-			problem(stderr, "%d more %vs: --all lists them", n-most, severity)
+		switch more := n - most; {
+		case all || more <= 0:
+		case more == 1:
+			shell.Problem(stderr, "1 more %v: --all tells it", severity)
+		default:
+			shell.Problem(stderr, "%d more %vs: --all lists them", more, severity)
 		}
 	}
 }
@@ -171,4 +178,21 @@ func wantFrom(command string, e *kube.Evaluator) error {
 		return errors.New(command + ": no workload was read: want the objects of pods, or of what makes them, beside the policies")
 	}
 	return fmt.Errorf("%s: these are objects of a cluster, so it has to know who connects: want --from NAMESPACE/NAME, of %s", command, strings.Join(names, ", "))
+}
+
+// pluginFlag is the flag that names the network plugin of the cluster.
+func pluginFlag(fs *flag.FlagSet) *string {
+	return fs.String("plugin", "", "the network `plugin` of the cluster, for what the API leaves to it: "+strings.Join(kube.Plugins(), ", "))
+}
+
+// assumptions are those of the plugin that a flag names.
+func assumptions(plugin string) (kube.Assumptions, error) {
+	if plugin == "" {
+		return kube.Assumptions{}, nil
+	}
+	a, known := kube.PluginNamed(plugin)
+	if !known {
+		return a, shell.Choice("plugin", plugin, kube.Plugins()...)
+	}
+	return a, nil
 }

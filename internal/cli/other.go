@@ -5,16 +5,19 @@ package cli
 import (
 	"io"
 	"runtime"
+
+	"github.com/sallyport/sallyport/internal/cli/shell"
 )
 
 // Init does nothing: only Linux has helpers.
 func Init() {}
 
 func needsLinux(name string, stderr io.Writer) int {
-	problem(stderr, "%s needs Linux: it works by seccomp user notification, which %s does not have", name, runtime.GOOS)
-	return exitFailed
+	shell.Problem(stderr, "%s needs Linux: it works by seccomp user notification, which %s does not have", name, runtime.GOOS)
+	return shell.Failed
 }
 
-func run(_ []string, _ io.Reader, _, stderr io.Writer) int      { return needsLinux("run", stderr) }
-func runDemo(_ []string, _ io.Reader, _, stderr io.Writer) int  { return needsLinux("demo", stderr) }
+func run(_ []string, _ io.Reader, _, stderr io.Writer) int     { return needsLinux("run", stderr) }
+func runDemo(_ []string, _ io.Reader, _, stderr io.Writer) int { return needsLinux("demo", stderr) }
+
 func runProbe(_ []string, _ io.Reader, _, stderr io.Writer) int { return needsLinux("probe", stderr) }

@@ -20,6 +20,8 @@ import (
 	"github.com/sallyport/sallyport/supervise"
 	"github.com/sallyport/sallyport/unotify"
 	"golang.org/x/sys/unix"
+
+	"github.com/sallyport/sallyport/internal/cli/shell"
 )
 
 const runAbout = `Runs a program, unchanged, and watches its client sockets. When an outgoing connection has failed, says what
@@ -46,7 +48,7 @@ func (f *runFlags) options(p *profile.Profile) supervise.Options {
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var f runFlags
-	fs := newFlags("run", "[FLAGS] [--] CMD ARG...", runAbout, stderr)
+	fs := shell.NewFlags("run", "[FLAGS] [--] CMD ARG...", runAbout, stderr)
 	fs.BoolVar(&f.withoutBind, "without-bind", false, "answer the binds of TCP client sockets, and don't perform them; a socket that listens is bound after all")
 	fs.BoolVar(&f.withoutUDPBind, "without-udp-bind", false, "the same for UDP, where a server's binds can't be told from a client's")
 	fs.BoolVar(&f.keepPort, "keep-port-binds", false, "with --without-bind: perform the binds that ask for a port of their own")
@@ -58,16 +60,16 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.BoolVar(&f.verbose, "verbose", false, "report each socket's life, also where nothing failed")
 	fs.BoolVar(&f.noCounterfactuals, "no-counterfactuals", false, "don't try failed attempts again with one thing changed")
 	fs.BoolVar(&f.socketInjection, "inject", false, "work by socket injection, as where pidfd_getfd is forbidden")
-	if status, done := parse(fs, args, stdout); done {
+	if status, done := shell.Parse(fs, args, stdout); done {
 		return status
 	}
 	if fs.NArg() == 0 {
-		problem(stderr, "run needs a program: sallyport run [FLAGS] -- CMD ARG...")
-		return exitUsage
+		shell.Problem(stderr, "run needs a program: sallyport run [FLAGS] -- CMD ARG...")
+		return shell.Usage
 	}
-	if err := errors.Join(choice("output", f.output, "text", "json"), choice("where", f.where, "failed", "all", "node", "off")); err != nil {
-		problem(stderr, "%v", err)
-		return exitUsage
+	if err := errors.Join(shell.Choice("output", f.output, "text", "json"), shell.Choice("where", f.where, "failed", "all", "node", "off")); err != nil {
+		shell.Problem(stderr, "%v", err)
+		return shell.Usage
 	}
 	r, status := prepare(&f, fs.Args(), stdin, stderr)
 	if r == nil {
@@ -92,14 +94,14 @@ type running struct {
 func prepare(f *runFlags, argv []string, stdin io.Reader, stderr io.Writer) (*running, int) {
 	path, status, err := supervise.LookPath(argv[0])
 	if err != nil {
-		problem(stderr, "%v", err)
+		shell.Problem(stderr, "%v", err)
 		return nil, status
 	}
 	var p *profile.Profile
 	if f.profile != "" {
 		if p, err = profile.Load(f.profile, stdin); err != nil {
-			problem(stderr, "%v", err)
-			return nil, exitUsage
+			shell.Problem(stderr, "%v", err)
+			return nil, shell.Usage
 		}
 	}
 	r := &running{flags: f, argv: argv, opts: f.options(p), stderr: stderr}
@@ -109,25 +111,25 @@ func prepare(f *runFlags, argv []string, stdin io.Reader, stderr io.Writer) (*ru
 	}
 	if f.report != "" {
 		if r.out, err = os.OpenFile(f.report, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o666); err != nil {
-			problem(stderr, "report file: %v", err)
-			return nil, exitUsage
+			shell.Problem(stderr, "report file: %v", err)
+			return nil, shell.Usage
 		}
 	}
 	if f.events != "" {
 		if r.events, err = os.OpenFile(f.events, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o666); err != nil {
-			problem(stderr, "events file: %v", err)
-			return nil, exitUsage
+			shell.Problem(stderr, "events file: %v", err)
+			return nil, shell.Usage
 		}
-		r.opts.OnStep = eventsTo(r.events, func(err error) { problem(stderr, "events file: %v", err) })
+		r.opts.OnStep = eventsTo(r.events, func(err error) { shell.Problem(stderr, "events file: %v", err) })
 	}
 	if f.where == "node" {
 		if err := r.addHook(); err != nil {
-			problem(stderr, "hook for Node: %v", err)
-			return nil, exitFailed
+			shell.Problem(stderr, "hook for Node: %v", err)
+			return nil, shell.Failed
 		}
 	}
 	if what := supervise.LosesRights(path); what != "" {
-		problem(stderr, "%s is %s, and runs without those rights here: sallyport lacks CAP_SYS_ADMIN, so the kernel demands no_new_privs", path, what)
+		shell.Problem(stderr, "%s is %s, and runs without those rights here: sallyport lacks CAP_SYS_ADMIN, so the kernel demands no_new_privs", path, what)
 	}
 	return r, 0
 }
@@ -160,8 +162,8 @@ func (r *running) run() int {
 	default:
 	}
 	if err != nil {
-		problem(r.stderr, "wait for %s: %v", r.argv[0], err)
-		exit.Status = exitFailed
+		shell.Problem(r.stderr, "wait for %s: %v", r.argv[0], err)
+		exit.Status = shell.Failed
 	}
 	out := report.Run{Version: 1, Program: r.argv, ExitStatus: exit.Status}
 	if exit.Signal != 0 {
@@ -184,7 +186,7 @@ func (r *running) run() int {
 	}
 	s.Close()
 	if err := r.write(&out); err != nil {
-		problem(r.stderr, "write report: %v", err)
+		shell.Problem(r.stderr, "write report: %v", err)
 	}
 	if exit.Signal != 0 {
 		supervise.Raise(exit.Signal)
@@ -252,23 +254,23 @@ func (r *running) warnings(s *supervise.Supervisor, found bool) []string {
 func (r *running) startFailed(err error) int {
 	var se *unotify.StartError
 	if errors.As(err, &se) && se.Step == "execute" {
-		problem(r.stderr, "%s: %v", r.argv[0], se.Err)
+		shell.Problem(r.stderr, "%s: %v", r.argv[0], se.Err)
 		if errors.Is(err, unix.ENOENT) {
-			return exitNotFound
+			return shell.NotFound
 		}
-		return exitNotExecuted
+		return shell.NotExecuted
 	}
-	problem(r.stderr, "can't watch a program here: %v", err)
+	shell.Problem(r.stderr, "can't watch a program here: %v", err)
 	switch {
 	case errors.Is(err, unix.EBUSY):
-		problem(r.stderr, "another supervisor holds the program's seccomp listener already (a sallyport around this one?); only one can")
+		shell.Problem(r.stderr, "another supervisor holds the program's seccomp listener already (a sallyport around this one?); only one can")
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS):
-		problem(r.stderr, "the kernel has no seccomp user notification: it came with Linux 5.0, and sallyport needs 5.6")
+		shell.Problem(r.stderr, "the kernel has no seccomp user notification: it came with Linux 5.0, and sallyport needs 5.6")
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		problem(r.stderr, "an outer sandbox forbids seccomp(2)")
+		shell.Problem(r.stderr, "an outer sandbox forbids seccomp(2)")
 	}
-	problem(r.stderr, "sallyport doctor tells what is missing")
-	return exitFailed
+	shell.Problem(r.stderr, "sallyport doctor tells what is missing")
+	return shell.Failed
 }
 
 // write writes the report where it belongs, closing its file.
@@ -281,7 +283,7 @@ func (r *running) write(out *report.Run) error {
 	if r.flags.output == "json" {
 		err = out.JSON(w)
 	} else {
-		err = out.Text(w, report.TextOptions{Color: colour(w), Verbose: r.flags.verbose, Width: columns(w)})
+		err = out.Text(w, report.TextOptions{Color: shell.Colour(w), Verbose: r.flags.verbose, Width: shell.Columns(w)})
 	}
 	if r.out != nil {
 		err = errors.Join(err, r.out.Close())
@@ -296,7 +298,7 @@ const progressAfter = time.Second
 // returns ends it, and clears the line.
 func (r *running) progress() func() {
 	f, ok := r.stderr.(*os.File)
-	if !ok || !isTerminal(f) {
+	if !ok || !shell.IsTerminal(f) {
 		return func() {}
 	}
 	const line = "sallyport: trying the failed attempts again, with one thing changed..."

@@ -10,6 +10,8 @@ import (
 	"github.com/sallyport/sallyport/profile"
 	"github.com/sallyport/sallyport/profile/sheet"
 	"github.com/sallyport/sallyport/report"
+
+	"github.com/sallyport/sallyport/internal/cli/shell"
 )
 
 const sheetAbout = `Writes the one-page client-socket policy, for the people who deploy there: of a profile, or with --from of a workload or a
@@ -17,14 +19,16 @@ namespace of a cluster. PROFILE is a built-in name, a file, or - for standard in
 cluster's objects as kubectl get -o yaml writes them, or -.`
 
 func runSheet(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	fs := newFlags("sheet", "[FLAGS] PROFILE | --from NAMESPACE[/NAME] OBJECTS...", sheetAbout, stderr)
+	fs := shell.NewFlags("sheet", "[FLAGS] PROFILE | --from NAMESPACE[/NAME] OBJECTS...", sheetAbout, stderr)
 	from := fs.String("from", "", "the page of a `WORKLOAD` of a cluster, NAMESPACE/NAME, or of a new pod in a NAMESPACE")
+	plugin := pluginFlag(fs)
 	all := fs.Bool("all", false, "every problem of reading the objects")
 	output := fs.String("output", "text", "text, markdown, html or json")
-	if status, done := parse(fs, args, stdout); done {
+	if status, done := shell.Parse(fs, args, stdout); done {
 		return status
 	}
-	err := choice("output", *output, "text", "markdown", "html", "json")
+	assume, unknown := assumptions(*plugin)
+	err := errors.Join(shell.Choice("output", *output, "text", "markdown", "html", "json"), unknown)
 	switch {
 	case err != nil:
 	case *from != "" && fs.NArg() == 0:
@@ -33,12 +37,12 @@ func runSheet(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		err = fmt.Errorf("sheet takes one profile, not %d: `sallyport sheet openshift-v2-gear` shows a built-in one", fs.NArg())
 	}
 	if err != nil {
-		problem(stderr, "%v", err)
-		return exitUsage
+		shell.Problem(stderr, "%v", err)
+		return shell.Usage
 	}
 	var s *sheet.Sheet
 	if *from != "" {
-		s, err = clusterSheet(*from, fs.Args(), stdin, *all, stderr)
+		s, err = clusterSheet(*from, assume, fs.Args(), stdin, *all, stderr)
 	} else {
 		var p *profile.Profile
 		if p, err = profile.Load(fs.Arg(0), stdin); err == nil {
@@ -46,8 +50,8 @@ func runSheet(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		}
 	}
 	if err != nil {
-		problem(stderr, "%v", err)
-		return exitUsage
+		shell.Problem(stderr, "%v", err)
+		return shell.Usage
 	}
 	switch *output {
 	case "markdown":
@@ -57,17 +61,33 @@ func runSheet(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case "json":
 		err = report.SheetJSON(stdout, s)
 	default:
-		err = report.SheetText(stdout, s, report.TextOptions{Color: colour(stdout), Width: columns(stdout)})
+		err = report.SheetText(stdout, s, report.TextOptions{Color: shell.Colour(stdout), Width: shell.Columns(stdout)})
 	}
 	if err != nil {
-		problem(stderr, "write the sheet: %v", err)
-		return exitFailed
+		shell.Problem(stderr, "write the sheet: %v", err)
+		return shell.Failed
 	}
-	return exitOK
+	return shell.OK
 }
 
 // clusterSheet is the sheet of a workload of a cluster, or of a new pod in a namespace.
-func clusterSheet(from string, args []string, stdin io.Reader, all bool, stderr io.Writer) (*sheet.Sheet, error) {
+func clusterSheet(from string, assume kube.Assumptions, args []string, stdin io.Reader, all bool, stderr io.Writer) (*sheet.Sheet, error) {
+	e, err := evaluator(assume, args, stdin, all, stderr)
+	if err != nil {
+		return nil, err
+	}
+	if !strings.Contains(from, "/") {
+		return e.NamespaceSheet(from)
+	}
+	named, err := e.Find(from)
+	if err != nil {
+		return nil, err
+	}
+	return e.Sheet(named.Workload)
+}
+
+// evaluator reads the objects that arguments name.
+func evaluator(assume kube.Assumptions, args []string, stdin io.Reader, all bool, stderr io.Writer) (*kube.Evaluator, error) {
 	p, err := policyOf(args, stdin, true)
 	if err != nil {
 		return nil, err
@@ -80,13 +100,5 @@ func clusterSheet(from string, args []string, stdin io.Reader, all bool, stderr 
 		return nil, err
 	}
 	reading(stderr, problems, all)
-	e := kube.Compile(c, kube.Assumptions{})
-	if !strings.Contains(from, "/") {
-		return e.NamespaceSheet(from)
-	}
-	named, err := e.Find(from)
-	if err != nil {
-		return nil, err
-	}
-	return e.Sheet(named.Workload)
+	return kube.Compile(c, assume), nil
 }

@@ -1,28 +1,11 @@
 package cli
 
 import (
-	"io"
 	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 )
-
-// fewestColumns is the narrowest terminal that text is wrapped for.
-const fewestColumns = 40
-
-// columns is the width of the terminal that w is; 0 where it is none, or does not tell.
-func columns(w io.Writer) int {
-	f, ok := w.(*os.File)
-	if !ok {
-		return 0
-	}
-	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
-	if err != nil || size.Col < fewestColumns {
-		return 0
-	}
-	return int(size.Col)
-}
 
 // letGoOfStreams closes what this process has inherited for the program alone, once that runs: when the program closes
 // a pipe or a listening socket, nobody else must hold it open. stderr is kept, for the report.

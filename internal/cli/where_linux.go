@@ -5,6 +5,8 @@ import (
 
 	"github.com/sallyport/sallyport/attempt"
 	"github.com/sallyport/sallyport/callsite"
+
+	"github.com/sallyport/sallyport/internal/cli/shell"
 )
 
 // stacks is an Options.Where: no stack where it is not known how to read one.
@@ -35,6 +37,6 @@ func (r *running) removeHook() {
 		return
 	}
 	if err := r.callsites.Node.Remove(); err != nil {
-		problem(r.stderr, "remove the hook for Node: %v", err)
+		shell.Problem(r.stderr, "remove the hook for Node: %v", err)
 	}
 }

@@ -142,7 +142,7 @@ func run(c *exec.Cmd) (string, error) {
 		if words == "" {
 			return "", fmt.Errorf("git %s: %w", c.Args[1], err)
 		}
-		return "", fmt.Errorf("git says %s: %w", strings.TrimPrefix(words, "fatal: "), err)
+		return "", fmt.Errorf("git says: %s", strings.TrimPrefix(words, "fatal: "))
 	}
 	return out.String(), nil
 }

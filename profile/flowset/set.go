@@ -150,15 +150,7 @@ func (s *Set) classAt(a netip.Addr) uint32 {
 	if !a.IsValid() {
 		return 0
 	}
-	k := addrKey(a)
-	i, j := 0, len(s.cells) // the last cell that begins at or before k is before j
-	for i < j {
-		if m := int(uint(i+j) >> 1); k.less(s.cells[m].from) {
-			j = m
-		} else {
-			i = m + 1
-		}
-	}
+	i := s.cellAt(addrKey(a))
 	if i == 0 {
 		return 0
 	}

@@ -61,6 +61,7 @@ func lawful(t *testing.T, a, b, d Set, ma, mb, md model, all []flow) {
 		"everything is in either":   {a.Union(a.Complement()), Everything()},
 		"what is taken away":        {a.Subtract(b), a.Intersect(b.Complement())},
 		"cut in two":                {a.Subtract(b).Union(a.Intersect(b)), a},
+		"what some addresses have":  {a.Within(b.Addrs()), a.Intersect(Of(b.Addrs(), AllTransports()))},
 		"the union of many":         {UnionOf(a, b, d), a.Union(b).Union(d)},
 	} {
 		if !sides[0].Equal(sides[1]) {

@@ -75,9 +75,18 @@ func (m *maker) insideBy(p flowset.Protocol) bool {
 	})
 }
 
+// mostParts is of how many parts a set is put into words.
+const mostParts = 200
+
 // shares are the parts of a set in words, by port: "port 443", "port 25 to 10.0.0.25"; or by address, "to 10.0.0.0/8", where that is shorter.
 func (m *maker) shares(s flowset.Set, p flowset.Protocol) []string {
 	var byAddr, byPort []string
+	parts := 0
+	for range s.All() {
+		if parts++; parts > mostParts { // nobody reads so many, and to put them together takes the square of their number
+			return []string{"to addresses and ports that are too many to list here"}
+		}
+	}
 	for part := range s.All() {
 		byAddr = append(byAddr, m.share(part.Addrs, part.Transports.Ports(p)))
 	}

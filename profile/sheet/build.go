@@ -245,7 +245,7 @@ func (m *maker) named(all flowset.Set) bool {
 			for port := range ports.Ranges() {
 				want := fmt.Sprintf("%d/%s", port, strings.ToLower(p.String()))
 				return slices.ContainsFunc(m.around.Inside, func(x Place) bool {
-					return x.Verdict == Yes && slices.Contains(strings.Split(x.Ports, ", "), want)
+					return x.Verdict == Yes && (x.Ports == "" || slices.Contains(strings.Split(x.Ports, ", "), want))
 				})
 			}
 		}

@@ -83,3 +83,18 @@ func TestWithoutPassword(t *testing.T) {
 		}
 	}
 }
+
+// TestManyRules has more rules than a page can put into words.
+func TestManyRules(t *testing.T) {
+	p := &profile.Profile{Name: "x", Egress: profile.Egress{Default: profile.Verdict{Kind: profile.Drop}}}
+	for i := range 2000 {
+		a := netip.AddrFrom4([4]byte{20, byte(i >> 8), byte(i), 0})
+		p.Egress.Rules = append(p.Egress.Rules, profile.EgressRule{
+			Destinations: []profile.Block{{Prefix: netip.PrefixFrom(a, 24)}}, Protocols: []attempt.Protocol{attempt.TCP},
+			Ports: []profile.PortRange{{First: uint16(i + 1), Last: uint16(i + 1)}},
+		})
+	}
+	if got, want := Of(p).Answers[0].Text, "only to addresses and ports that are too many to list here; all else is dropped"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

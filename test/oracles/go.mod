@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/mattfenwick/cyclonus v0.5.6
 	github.com/sallyport/sallyport v0.0.0
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	github.com/sirupsen/logrus v1.9.3
 	k8s.io/api v0.30.2
 	k8s.io/apimachinery v0.30.2

@@ -1,0 +1,150 @@
+//go:build linux
+
+package measure
+
+import (
+	"context"
+	"iter"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/attempt"
+
+	"github.com/sallyport/sallyport/probe"
+)
+
+// Plan is which attempts are made for targets.
+type Plan struct {
+	Place    *probe.Place
+	Sources  Sources
+	Families []attempt.Family // empty: both
+	Timeout  time.Duration    // of a lookup
+	// Resolve looks a name up; nil is the resolver of this host. It is called once for each name in a row.
+	Resolve func(ctx context.Context, name string) ([]netip.Addr, error)
+	// Unresolved is told of a target whose name was not found.
+	Unresolved func(probe.Target, error)
+
+	once  sync.Once
+	fixed [2]uint16
+}
+
+// Sources is from which sources a target is tried.
+type Sources uint8
+
+const (
+	// AutoSources is every source for targets of one port, and no bind for those of several.
+	AutoSources Sources = iota
+	NoBind              // no bind alone
+	AllSources          // every source, whatever the number of ports
+)
+
+// Attempts are those that a plan makes of targets, one after the other: address by address, port by port, source by source.
+func (p *Plan) Attempts(ctx context.Context, targets iter.Seq[probe.Target]) iter.Seq[probe.Attempt] {
+	return func(yield func(probe.Attempt) bool) {
+		for t := range targets {
+			if ctx.Err() != nil || !p.target(ctx, t, yield) {
+				return
+			}
+		}
+	}
+}
+
+func (p *Plan) target(ctx context.Context, t probe.Target, yield func(probe.Attempt) bool) bool {
+	addrs := []netip.Addr{t.Addr}
+	if t.Host != "" {
+		var err error
+		if addrs, err = p.resolve(ctx, t.Host); err != nil {
+			if p.Unresolved != nil {
+				p.Unresolved(t, err)
+			}
+			return true
+		}
+	}
+	for _, a := range addrs {
+		family := attempt.FamilyOf(a)
+		if len(p.Families) > 0 && !slices.Contains(p.Families, family) {
+			continue
+		}
+		variants := p.variants(&t, family)
+		for _, r := range t.Ports {
+			for port := int(r.First); port <= int(r.Last); port++ {
+				for i := range variants {
+					v := &variants[i]
+					try := v.To(netip.AddrPortFrom(a, uint16(port)), t.Protocol)
+					try.Name, try.Target = t.Host, &t
+					if !yield(try) {
+						return false
+					}
+				}
+			}
+		}
+	}
+	return true
+}
+
+func (p *Plan) variants(t *probe.Target, family attempt.Family) []probe.Variant {
+	ports := 0
+	for _, r := range t.Ports {
+		ports += r.Len()
+	}
+	if p.Place == nil || p.Sources == NoBind || p.Sources == AutoSources && ports > 1 {
+		return []probe.Variant{{Name: "no bind", Family: family}}
+	}
+	p.once.Do(func() {
+		p.fixed = [2]uint16{freePort(attempt.IPv4), freePort(attempt.IPv6)}
+	})
+	fixed := p.fixed[0]
+	if family == attempt.IPv6 {
+		fixed = p.fixed[1]
+	}
+	return p.Place.Variants(family, fixed)
+}
+
+func (p *Plan) resolve(ctx context.Context, name string) ([]netip.Addr, error) {
+	if p.Resolve != nil {
+		return p.Resolve(ctx, name)
+	}
+	timeout := p.Timeout
+	if timeout == 0 {
+		timeout = 10 * time.Second
+	}
+	ctx, stop := context.WithTimeout(ctx, timeout)
+	defer stop()
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+	for i := range addrs {
+		addrs[i] = addrs[i].Unmap()
+	}
+	return addrs, err
+}
+
+// Expected are the attempts that show whether expectations are met. A given source goes to addresses of its own family alone.
+func (p *Plan) Expected(ctx context.Context, list []probe.Expectation) iter.Seq[probe.Attempt] {
+	return func(yield func(probe.Attempt) bool) {
+		for i := range list {
+			x := &list[i]
+			for a := range p.plain(ctx, x.Target) {
+				if x.Source.Kind == attempt.SourceGiven && x.Source.Addr.Addr().Is4() != a.Destination.Addr().Is4() {
+					continue
+				}
+				a.Source, a.Variant, a.Expected = x.Source, x.Source.String(), x
+				if x.Source.Kind == attempt.SourceNone {
+					a.Variant = "no bind"
+				}
+				if !yield(a) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// plain are the attempts at one target without a bind.
+func (p *Plan) plain(ctx context.Context, t probe.Target) iter.Seq[probe.Attempt] {
+	return func(yield func(probe.Attempt) bool) {
+		bare := &Plan{Sources: NoBind, Families: p.Families, Timeout: p.Timeout, Resolve: p.Resolve, Unresolved: p.Unresolved}
+		bare.target(ctx, t, yield)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/attempt"
+	"github.com/sallyport/sallyport/internal/proxy"
 	"github.com/sallyport/sallyport/profile/flowset"
 )
 
@@ -22,6 +23,7 @@ type Matrix struct {
 // MatrixRow is one destination, from one source.
 type MatrixRow struct {
 	Target   string // as it was given
+	Origin   string // where it was named
 	Name     string // the DNS name; "" for an address
 	Addr     netip.Addr
 	Protocol attempt.Protocol
@@ -29,6 +31,7 @@ type MatrixRow struct {
 	Bound    attempt.Source
 	Device   string
 	NoPort   bool
+	Via      *Via // the proxy; nil: none
 	Ends     []*End
 }
 
@@ -40,6 +43,7 @@ type End struct {
 	Layer   Layer
 	Answer  *Answer
 	Words   string
+	Said    proxy.Kind
 	Took    time.Duration // the longest
 	Local   netip.Addr    // the address that it was sent from; not valid where there was none, or several
 
@@ -66,15 +70,15 @@ func (m *Matrix) Add(r *Result) {
 	if end := r.Begin.Add(r.Took); end.After(m.End) {
 		m.End = end
 	}
-	target := ""
+	target, origin := "", ""
 	if r.Target != nil {
-		target = r.Target.Text
+		target, origin = r.Target.Text, r.Target.Origin
 	}
 	key := rowKey{target, r.Destination.Addr(), r.Protocol, r.Variant}
 	row := m.byKey[key]
 	if row == nil {
 		row = &MatrixRow{
-			Target: target, Name: r.Name, Addr: r.Destination.Addr(), Protocol: r.Protocol, Source: r.Variant, Bound: r.Source, Device: r.Device, NoPort: r.NoPort,
+			Target: target, Origin: origin, Name: r.Name, Addr: r.Destination.Addr(), Protocol: r.Protocol, Source: r.Variant, Bound: r.Source, Device: r.Device, NoPort: r.NoPort, Via: r.Via,
 		}
 		m.byKey[key] = row
 		m.rows = append(m.rows, row)
@@ -90,7 +94,7 @@ func (m *Matrix) Add(r *Result) {
 		}
 	}
 	row.Ends = append(row.Ends, &End{
-		Verdict: r.Verdict, Stage: r.Stage, Outcome: r.Outcome, Layer: r.Layer, Answer: r.Answer, Words: r.Words, Took: r.Took, Local: r.Local.Addr(),
+		Verdict: r.Verdict, Stage: r.Stage, Outcome: r.Outcome, Layer: r.Layer, Answer: r.Answer, Words: r.Words, Said: r.Said, Took: r.Took, Local: r.Local.Addr(),
 		ports: []uint16{r.Destination.Port()},
 	})
 }
@@ -119,9 +123,11 @@ func (m *Matrix) Rows() []*MatrixRow {
 	return rows
 }
 
-// order puts no bind first, and devices last.
+// order puts no bind first, then devices, and proxies last.
 func (r *MatrixRow) order() int {
 	switch {
+	case r.Via != nil:
+		return 5
 	case r.Device != "":
 		return 4
 	case r.Bound.Kind == attempt.SourceNone:
@@ -177,7 +183,7 @@ func (m *Matrix) Contrasts() []Contrast {
 	var list []Contrast
 	tried := map[string]int{}
 	for _, r := range m.Rows() {
-		if r.order() == 0 {
+		if r.order() == 0 || r.Via != nil {
 			continue
 		}
 		for _, e := range r.Ends {

@@ -109,16 +109,16 @@ func ProbeText(w io.Writer, found *Probe, o TextOptions) error {
 	for _, c := range m.Contrasts() {
 		p.head("source", contrastWords(&c))
 	}
+	p.proxies(found)
 	last := ""
 	for _, r := range m.Rows() {
-		head := r.Addr.String()
-		if r.Name != "" {
-			head = r.Name + " (" + head + ")"
-		}
-		head += " " + r.Protocol.String()
+		head := placeOf(r) + " " + r.Protocol.String()
 		if head != last {
 			p.line("")
 			p.line(p.paint(bold, head))
+			if r.Origin != "" {
+				p.line("  named in " + r.Origin)
+			}
 			last = head
 		}
 		for _, e := range r.Ends {
@@ -137,7 +137,7 @@ func endWords(e *probe.End) string {
 	if e.Answer != nil {
 		text += answerText(e.Answer)
 	}
-	if e.Words != "" && e.Outcome.Kind == attempt.Connected {
+	if e.Words != "" && (e.Outcome.Kind == attempt.Connected || e.Stage == probe.StageProxy) {
 		text += "; " + e.Words
 	}
 	if e.Layer != probe.NoLayer {

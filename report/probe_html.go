@@ -63,6 +63,7 @@ func (p *page) outstanding(found *Probe) {
 	for _, c := range found.Observed.Matrix.Contrasts() {
 		list = append(list, contrastWords(&c))
 	}
+	list = append(list, proxyLines(found)...)
 	for _, u := range found.Unresolved {
 		list = append(list, u.Target+": "+u.Error)
 	}
@@ -87,11 +88,11 @@ func (p *page) cell(v probe.Verdict, text, small string) *page {
 
 // destination is the grid of one destination. Its columns are ranges of ports that no row divides.
 func (p *page) destination(rows []*probe.MatrixRow) {
-	head := rows[0].Addr.String()
-	if rows[0].Name != "" {
-		head = rows[0].Name + " (" + head + ")"
-	}
+	head := placeOf(rows[0])
 	p.raw("<h2>").text(head + " by " + rows[0].Protocol.String()).raw("</h2>\n<div class=grid><table>\n")
+	if rows[0].Origin != "" {
+		p.raw("<caption>").text("named in " + rows[0].Origin).raw("</caption>")
+	}
 	columns := columnsOf(rows)
 	p.raw("<thead><tr><th></th>")
 	for _, c := range columns {
@@ -110,7 +111,9 @@ func (p *page) destination(rows []*probe.MatrixRow) {
 			if e.Answer != nil {
 				small = strings.TrimPrefix(answerText(e.Answer), ", ")
 			}
-			if e.Outcome.Kind != attempt.Connected && e.Layer != probe.NoLayer {
+			if e.Stage == probe.StageProxy {
+				small = e.Words
+			} else if e.Outcome.Kind != attempt.Connected && e.Layer != probe.NoLayer {
 				small = e.Layer.String()
 			}
 			p.cell(e.Verdict, ended(e.Stage, e.Outcome, e.Took), small)

@@ -17,6 +17,8 @@ type Probe struct {
 	Unresolved []Unresolved
 	Expected   int // expectations, of which Unmet are not met
 	Unmet      []probe.Unmet
+	Ways       []*probe.Way     // where a proxy makes a difference
+	Readings   []*probe.Reading // where clients read the proxy variables in different ways
 }
 
 // Unresolved is a target that was not tried, since its name was not found.
@@ -39,6 +41,8 @@ type (
 		Differences []probeDifference `json:"differences"`
 		Expected    int               `json:"expected"`
 		Unmet       []probeUnmet      `json:"unmet"`
+		Ways        []probeWay        `json:"ways"`
+		Readings    []probeReading    `json:"readings"`
 	}
 	probeUnresolved struct {
 		Target string `json:"target"`
@@ -71,6 +75,8 @@ type (
 		Address  string     `json:"address"`
 		Protocol string     `json:"protocol"`
 		Source   string     `json:"source"`
+		Proxy    string     `json:"proxy"`
+		Origin   string     `json:"origin"`
 		Ends     []probeCut `json:"ends"`
 	}
 	probeCut struct {
@@ -115,6 +121,7 @@ func ProbeJSON(w io.Writer, p *Probe) error {
 	doc := probeJSON{
 		Version: 1, Host: p.Observed.Name, Attempts: m.Attempts,
 		Local: []probeLocal{}, Contrasts: []probeContrast{}, Rows: []probeRow{}, Unresolved: []probeUnresolved{}, Differences: []probeDifference{}, Expected: p.Expected, Unmet: []probeUnmet{},
+		Ways: waysOf(p.Ways), Readings: readingsOf(p.Readings),
 	}
 	if m.Attempts > 0 {
 		begin, end := m.Begin.UTC(), m.End.UTC()
@@ -130,7 +137,7 @@ func ProbeJSON(w io.Writer, p *Probe) error {
 		})
 	}
 	for _, r := range m.Rows() {
-		row := probeRow{r.Target, r.Name, r.Addr.String(), r.Protocol.String(), r.Source, []probeCut{}}
+		row := probeRow{r.Target, r.Name, r.At(), r.Protocol.String(), r.Source, viaOf(r), r.Origin, []probeCut{}}
 		for _, e := range r.Ends {
 			row.Ends = append(row.Ends, probeCut{probePorts(e.Ports()), probeEndOf(e), answerOf(e.Answer), e.Words})
 		}

@@ -31,7 +31,7 @@ func begin(a *probe.Attempt, timeout time.Duration) *call {
 	if fd, c.errno = open(&c.Result); c.errno == 0 {
 		c.Stage = probe.StageConnect
 		c.AtOnce = true
-		if c.errno = connect(fd, a.Destination); c.errno == unix.EINPROGRESS {
+		if c.errno = connect(fd, a.Peer()); c.errno == unix.EINPROGRESS {
 			c.AtOnce = false
 			c.errno = settled(fd) // the answer of a host nearby is there already
 		}
@@ -94,6 +94,11 @@ func (c *call) end(answer *probe.Answer) probe.Result {
 func (c *call) unanswered() {
 	c.Stage = probe.StageHandshake
 	c.Took = time.Since(c.Begin)
+	var at *proxyError
+	if errors.As(c.failed, &at) {
+		c.Stage, c.Outcome, c.Said, c.Words = probe.StageProxy, at.outcome, at.said, at.words
+		return
+	}
 	var errno unix.Errno
 	switch {
 	case errors.Is(c.failed, os.ErrDeadlineExceeded):
@@ -109,7 +114,7 @@ const silent = unix.Errno(0xfffe)
 
 // open makes the socket, with its options and its bind.
 func open(r *probe.Result) (int, unix.Errno) {
-	family, v6 := unix.AF_INET, r.Destination.Addr().Is6()
+	family, v6 := unix.AF_INET, r.Peer().Addr().Is6()
 	if v6 {
 		family = unix.AF_INET6
 	}

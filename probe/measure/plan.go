@@ -26,6 +26,8 @@ type Plan struct {
 	Resolve func(ctx context.Context, name string) ([]netip.Addr, error)
 	// Unresolved is told of a target whose name was not found.
 	Unresolved func(probe.Target, error)
+	// Proxies are those by way of which a target of TCP is tried as well; nil: none.
+	Proxies func(*probe.Target) []*probe.Via
 
 	once  sync.Once
 	fixed [2]uint16
@@ -60,12 +62,12 @@ func (p *Plan) target(ctx context.Context, t probe.Target, yield func(probe.Atte
 			if p.Unresolved != nil {
 				p.Unresolved(t, err)
 			}
-			return true
+			return p.byProxies(&t, nil, yield)
 		}
 	}
 	for _, a := range addrs {
 		family := attempt.FamilyOf(a)
-		if len(p.Families) > 0 && !slices.Contains(p.Families, family) {
+		if !p.wants(family) {
 			continue
 		}
 		variants := p.variants(&t, family)
@@ -82,8 +84,11 @@ func (p *Plan) target(ctx context.Context, t probe.Target, yield func(probe.Atte
 			}
 		}
 	}
-	return true
+	return p.byProxies(&t, addrs, yield)
 }
+
+// wants reports whether a family is to be tried.
+func (p *Plan) wants(f attempt.Family) bool { return len(p.Families) == 0 || slices.Contains(p.Families, f) }
 
 func (p *Plan) variants(t *probe.Target, family attempt.Family) []probe.Variant {
 	ports := 0

@@ -200,10 +200,11 @@ func (s *scheduler) pick() (probe.Attempt, *host, bool) {
 			s.free.Broadcast()
 			break
 		}
-		h := s.hosts[a.Destination.Addr()]
+		to := a.Peer().Addr()
+		h := s.hosts[to]
 		if h == nil {
-			h = &host{addr: a.Destination.Addr()}
-			s.hosts[a.Destination.Addr()] = h
+			h = &host{addr: to}
+			s.hosts[to] = h
 		}
 		if h.running < s.limits.PerHost && len(h.waiting) == 0 {
 			return a, h, true

@@ -32,6 +32,8 @@ type session struct {
 	read    int            // bytes that came
 	sent    []byte         // the first bytes that were sent, at most firstBytes
 	roots   *x509.CertPool // what is trusted; nil: what this host trusts
+
+	absolute, credentials string // what a request has before its path, and among its fields, for a proxy that passes it on
 }
 
 type deadliner interface{ SetDeadline(time.Time) error }
@@ -190,7 +192,7 @@ func (g *Greeter) Meet(ctx context.Context, a *probe.Attempt, f *os.File, timeou
 	s.roots = g.Roots
 	stop := context.AfterFunc(ctx, func() { _ = f.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	answer, err := h.with(s)
+	answer, err := s.through(&h)
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}

@@ -30,6 +30,10 @@ type probeFlags struct {
 	file, sources, output, compare, expect string
 	timeout                                time.Duration
 	rate, concurrency                      int
+	proxy                                  proxyList
+	objects                                files
+	from                                   string
+	list                                   bool
 }
 
 func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -40,6 +44,10 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.DurationVar(&f.timeout, "timeout", 3*time.Second, "how long a connect, and each step of a handshake, may take")
 	fs.IntVar(&f.rate, "rate", 100, "attempts a second; 0: as fast as it goes, also to one host")
 	fs.IntVar(&f.concurrency, "concurrency", 0, "attempts at a time (default 64, with --rate 0 1000)")
+	fs.Var(&f.proxy, "proxy", "try each target by way of this proxy too, a `URL` (http://, https://, socks5:// or socks5h://); may be given again; none: by none; auto: by those that http_proxy and so on name")
+	fs.Var(&f.objects, "objects", "a `DIRECTORY` or file of Kubernetes objects, whose Services and hosts are targets; may be given again; a directory as TARGET is the same")
+	fs.StringVar(&f.from, "from", "", "the `WORKLOAD` whose destinations of the objects are meant, NAMESPACE/NAME; with --compare, whose policies")
+	fs.BoolVar(&f.list, "list", false, "show which attempts would be made, and send nothing")
 	fs.StringVar(&f.compare, "compare", "", "the `PROFILE` that was declared: show where it and what is observed differ, and exit with 1 where they do")
 	fs.StringVar(&f.expect, "expect", "", "a `FILE` of attempts and what must come of them: exit with 1 where something else does")
 	fs.StringVar(&f.output, "output", "text", "text, json, markdown, junit, html, or yaml: the observed profile")
@@ -67,6 +75,8 @@ type prober struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	bad            bool
+	proxies        *probe.Proxies
+	seen           []probe.Target
 	found          report.Probe
 }
 
@@ -80,6 +90,10 @@ func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.
 		err = errors.Join(err, errors.New("--compare shows differences, which a profile cannot hold: want --output text or json"))
 	}
 	for _, arg := range args {
+		if isDirectory(arg) {
+			f.objects = append(f.objects, arg)
+			continue
+		}
 		t, bad := probe.Parse(arg)
 		err = errors.Join(err, bad)
 		p.targets = append(p.targets, t)
@@ -111,9 +125,16 @@ func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	if f.compare != "" {
 		var err error
-		if p.declared, err = profile.Load(f.compare, stdin); err != nil {
+		if p.declared, err = declared(f.compare, f.from, stdin, stderr); err != nil {
 			return nil, err
 		}
+	}
+	if len(f.objects) > 0 {
+		found, err := objectTargets(f.objects, f.from, stdin, stderr)
+		if err != nil {
+			return nil, err
+		}
+		p.targets = append(p.targets, found...)
 	}
 	if p.plan.Place, err = measure.ReadPlace(); err != nil {
 		return nil, fmt.Errorf("read the addresses of this host: %w", err)
@@ -133,6 +154,10 @@ func (p *prober) run(ctx context.Context) int {
 		return shell.Usage
 	}
 	defer end()
+	if p.probeFlags.list {
+		return p.list(ctx, all)
+	}
+	p.useProxies(ctx)
 	host, _ := os.Hostname()
 	o := report.TextOptions{Color: shell.Colour(p.stdout), Width: shell.Columns(p.stdout)}
 	m := &probe.Matrix{}
@@ -143,7 +168,7 @@ func (p *prober) run(ctx context.Context) int {
 	if p.output == "text" {
 		err = report.ProbeLocal(p.stdout, p.found.Observed.Local, o)
 	}
-	attempts := both(p.plan.Expected(ctx, p.judge.List), p.plan.Attempts(ctx, all))
+	attempts := both(p.plan.Expected(ctx, p.judge.List), p.plan.Attempts(ctx, p.noted(all)))
 	for r := range measure.Run(ctx, attempts, p.limits, measure.Meet) {
 		m.Add(&r)
 		p.judge.Add(&r)
@@ -155,6 +180,7 @@ func (p *prober) run(ctx context.Context) int {
 	if interrupted {
 		shell.Problem(p.stderr, "interrupted: what follows is what it has")
 	}
+	p.found.Ways, p.found.Readings = m.Ways(p.proxies), p.proxies.Readings(p.seen)
 	if p.declared != nil {
 		c := m.Compare(p.declared)
 		p.found.Comparison = &c
@@ -247,3 +273,6 @@ func readAll(file string, stdin io.Reader) ([]byte, error) {
 	}
 	return os.ReadFile(file)
 }
+
+// problem tells a person what did not go as asked.
+func (p *prober) problem(words string) { shell.Problem(p.stderr, "%s", words) }

@@ -53,7 +53,7 @@ func (t *Target) url(port uint16) proxy.URL {
 // For are the proxies by way of which a target is tried. Of the environment it is the one for the target's scheme, and none where all clients would go
 // directly.
 func (p *Proxies) For(t *Target) []*Via {
-	if p == nil || t.Protocol != attempt.TCP {
+	if p == nil || t.Protocol != attempt.TCP || t.Direct {
 		return nil
 	}
 	list := slices.Clone(p.Given)
@@ -82,7 +82,7 @@ func (p *Proxies) named(t *Target) *Via {
 	if t.web() == "https" {
 		order = order[:2]
 	}
-	if t.Addr.IsLoopback() || t.Host == "localhost" {
+	if t.Addr.IsLoopback() || t.Addr.IsLinkLocalUnicast() || t.Host == "localhost" {
 		return nil
 	}
 	for _, name := range order {

@@ -80,8 +80,8 @@ type Result struct {
 	Answer  *Answer        // what answered; nil where no handshake was made, or none came
 	Begin   time.Time
 	Took    time.Duration
-	Tries   int    // how often it was made, at least 1: silence is tried again
-	Words   string // what else there is to know, one line
+	Tries   int        // how often it was made, at least 1: silence is tried again
+	Words   string     // what else there is to know, one line
 	Said    proxy.Kind // what the proxy made of it; None where there was none, or it was not reached
 
 	AtOnce bool // the call itself returned the errno, before anything could come back

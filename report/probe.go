@@ -110,17 +110,18 @@ func ProbeText(w io.Writer, found *Probe, o TextOptions) error {
 		p.head("source", contrastWords(&c))
 	}
 	p.proxies(found)
-	last := ""
+	last, named := "", ""
 	for _, r := range m.Rows() {
 		head := placeOf(r) + " " + r.Protocol.String()
 		if head != last {
 			p.line("")
 			p.line(p.paint(bold, head))
-			if r.Origin != "" {
-				p.line("  named in " + r.Origin)
-			}
-			last = head
+			last, named = head, ""
 		}
+		if r.Origin != named && r.Origin != "" {
+			p.line("  named in " + r.Origin)
+		}
+		named = r.Origin
 		for _, e := range r.Ends {
 			p.row(e.Ports().String()+" "+r.Source, endWords(e))
 		}

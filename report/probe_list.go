@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
+	"github.com/sallyport/sallyport/attempt"
 	"github.com/sallyport/sallyport/probe"
 )
 
@@ -20,15 +20,22 @@ type PlannedTarget struct {
 func ProbeList(w io.Writer, rows []PlannedTarget, attempts int, o TextOptions) error {
 	p := &printer{o: o}
 	names := slices.ContainsFunc(rows, func(r PlannedTarget) bool { return r.Host != "" })
+	last := ""
 	for i := range rows {
 		r := &rows[i]
-		p.line(p.paint(bold, r.Text))
-		what := r.Protocol.String() + ", a connection and what it says first"
-		if r.Service != "" {
-			what = r.Protocol.String() + ", handshake of " + r.Service
+		what := "a connection, and what it says first"
+		switch {
+		case r.Service != "":
+			what = "the handshake of " + r.Service
+		case r.Protocol == attempt.UDP:
+			what = "an empty datagram"
 		}
+		p.line(p.paint(bold, r.Text))
 		p.row(fmt.Sprintf("%d attempts", r.Attempts), what)
-		p.row("from", strings.Join(joinSources(r.Sources), "; "))
+		if from := joinNames(r.Sources); from != last {
+			p.row("sources", from)
+			last = from
+		}
 		if r.Origin != "" {
 			p.row("named in", r.Origin)
 		}
@@ -41,5 +48,3 @@ func ProbeList(w io.Writer, rows []PlannedTarget, attempts int, o TextOptions) e
 	_, err := io.WriteString(w, p.b.String())
 	return err
 }
-
-func joinSources(names []string) []string { return strings.Split(joinNames(names), "; ") }

@@ -88,7 +88,9 @@ func (p *Plan) target(ctx context.Context, t probe.Target, yield func(probe.Atte
 }
 
 // wants reports whether a family is to be tried.
-func (p *Plan) wants(f attempt.Family) bool { return len(p.Families) == 0 || slices.Contains(p.Families, f) }
+func (p *Plan) wants(f attempt.Family) bool {
+	return len(p.Families) == 0 || slices.Contains(p.Families, f)
+}
 
 func (p *Plan) variants(t *probe.Target, family attempt.Family) []probe.Variant {
 	ports := 0

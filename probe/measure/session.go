@@ -190,6 +190,9 @@ func (g *Greeter) Meet(ctx context.Context, a *probe.Attempt, f *os.File, timeou
 	}
 	s := newSession(a, f, timeout)
 	s.roots = g.Roots
+	if a.Target != nil && a.Target.Roots != "" {
+		s.roots = rootsIn(a.Target.Roots)
+	}
 	stop := context.AfterFunc(ctx, func() { _ = f.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	answer, err := s.through(&h)
@@ -204,4 +207,17 @@ func (g *Greeter) Meet(ctx context.Context, a *probe.Attempt, f *os.File, timeou
 func (s *session) plain() bool {
 	_, inside := s.conn.(*tls.Conn)
 	return !inside
+}
+
+// rootsIn are the authorities of a file; those of this host where it cannot be read.
+func rootsIn(file string) *x509.CertPool {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil
+	}
+	return pool
 }

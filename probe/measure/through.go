@@ -56,7 +56,8 @@ func (s *session) through(h *handshake) (*probe.Answer, error) {
 	}
 	if s.absolute == "" && mute(answer, err) && via.AcceptsAll != nil && via.AcceptsAll() {
 		return nil, &proxyError{
-			proxy.Granted, attempt.Outcome{Kind: attempt.Connected},
+			proxy.Granted,
+			attempt.Outcome{Kind: attempt.Connected},
 			"the proxy granted a tunnel, as it does to a name that does not exist, and nothing came out of it",
 		}
 	}

@@ -67,4 +67,3 @@ func (p *prober) planFor() *measure.Plan {
 	plan.Proxies = known.For
 	return plan
 }
-

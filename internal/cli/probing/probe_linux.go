@@ -22,7 +22,7 @@ import (
 
 const probeAbout = `Measures what a client socket may do here: each way to choose the source, by TCP and UDP, first without any network, then at each
 TARGET. A TARGET is HOST:PORTS (mail.example:25, host:1-1024, host:common), or a URL whose protocol is then spoken (smtp://mail.example,
-https://api.example/health, ssh://host). Nothing is sent to any other destination. With --output yaml it writes the observed profile, which
+https://api.example/health, ssh://host), a directory of Kubernetes objects, or kubernetes: what each pod has. Nothing is sent to any other destination. With --output yaml it writes the observed profile, which
 sheet, diff, check and run --profile take.`
 
 // probeFlags are the flags of probe.
@@ -92,6 +92,12 @@ func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.
 	for _, arg := range args {
 		if isDirectory(arg) {
 			f.objects = append(f.objects, arg)
+			continue
+		}
+		if arg == "kubernetes" {
+			set, bad := probe.Kubernetes(environment(), measure.ReadResolver("/etc/resolv.conf"))
+			err = errors.Join(err, bad)
+			p.targets = append(p.targets, set...)
 			continue
 		}
 		t, bad := probe.Parse(arg)

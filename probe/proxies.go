@@ -133,8 +133,9 @@ type Way struct {
 	Next   []string // what to do, each one line
 }
 
-// Ways are where the direct way and one by a proxy differ. What proves nothing makes no difference.
-func (m *Matrix) Ways(p *Proxies) []*Way {
+// Ways are where the direct way and one by a proxy differ. What proves nothing makes no difference. Unfound are the targets, as they were given, whose
+// names were not found.
+func (m *Matrix) Ways(p *Proxies, unfound map[string]bool) []*Way {
 	if p == nil {
 		return nil
 	}
@@ -142,22 +143,35 @@ func (m *Matrix) Ways(p *Proxies) []*Way {
 		target string
 		port   uint16
 	}
-	direct := map[place]*End{}
-	for _, r := range m.Rows() {
+	rows := m.Rows()
+	direct := map[place]*End{} // of what was tried by way of proxies
+	for _, r := range rows {
+		if r.Via == nil {
+			continue
+		}
+		for _, e := range r.Ends {
+			for _, port := range e.ports {
+				direct[place{r.Target, port}] = nil
+			}
+		}
+	}
+	for _, r := range rows {
 		if r.order() != 0 || r.Protocol != attempt.TCP {
 			continue
 		}
 		for _, e := range r.Ends {
 			for _, port := range e.ports {
 				at := place{r.Target, port}
-				if was := direct[at]; was == nil || e.Verdict == Allowed && was.Verdict != Allowed || was.Verdict == Denied && e.Verdict == Inconclusive {
+				if was, wanted := direct[at]; !wanted {
+					continue
+				} else if was == nil || e.Verdict == Allowed && was.Verdict != Allowed || was.Verdict == Denied && e.Verdict == Inconclusive {
 					direct[at] = e
 				}
 			}
 		}
 	}
 	var list []*Way
-	for _, r := range m.Rows() {
+	for _, r := range rows {
 		if r.Via == nil || r.Source != r.Via.Words() {
 			continue
 		}
@@ -165,7 +179,7 @@ func (m *Matrix) Ways(p *Proxies) []*Way {
 			for _, port := range e.ports {
 				d := direct[place{r.Target, port}]
 				kind, some := wayKind(d, e)
-				if !some {
+				if !some || d == nil && !unfound[r.Target] {
 					continue
 				}
 				i := slices.IndexFunc(list, func(w *Way) bool { return w.Kind == kind && w.By == e && w.Direct == d })

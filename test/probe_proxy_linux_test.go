@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"github.com/sallyport/sallyport/internal/testhost"
 )
 
@@ -190,4 +192,71 @@ func TestProbeOnlyDirect(t *testing.T) {
 			`add 172\.16\.8\.2 to no_proxy`,
 		}},
 	})
+}
+
+// mitm grants each tunnel, and speaks TLS with a certificate of its own.
+const mitm = `
+import socket, ssl, sys, threading
+ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+ctx.load_cert_chain(sys.argv[2], sys.argv[3])
+def serve(c):
+    head = c.recv(4096)
+    if b"invalid" in head: c.send(b"HTTP/1.1 502 Bad Gateway\r\n\r\n"); return
+    c.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+    try:
+        s = ctx.wrap_socket(c, server_side=True)
+        s.recv(4096); s.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"); s.recv(1)
+    except (ssl.SSLError, OSError): pass
+l = socket.create_server(("", int(sys.argv[1])))
+while True: threading.Thread(target=serve, args=(l.accept()[0],)).start()
+`
+
+// TestProbeProxyReadsAlong finds a proxy that stands in for the server, by who signed the certificates.
+func TestProbeProxyReadsAlong(t *testing.T) {
+	r := testhost.NewRow(t)
+	right, other := testhost.NewAuthority(t, "Right CA"), testhost.NewAuthority(t, "Inspection CA")
+	testhost.NginxTLS(r.Server, right, "server.example.test", "172.16.8.2")
+	cert, key := other.Issue(t, "172.16.8.2")
+	testhost.Python(r.Router, testhost.PortProxy, mitm, "3128", cert, key)
+	runProxyCases(t, r.Client, []proxyCase{{
+		name: "by certificate", args: []string{"--proxy", squidAt, "https://172.16.8.2"},
+		wants: []string{`the proxy http://172\.16\.7\.1:3128 reads along: its certificate is issued by Inspection CA, directly it is by Right CA`},
+	}})
+}
+
+// TestProbeProxyForms holds every form of the report to what it must be, with rows by way of proxies.
+func TestProbeProxyForms(t *testing.T) {
+	r := behind(t)
+	testhost.Nginx(r.Server)
+	squidBehind(t, r, "http_access allow all")
+	bin := sallyport(t)
+	for form, want := range map[string]string{
+		"json": `"kind": "only-by-proxy"`, "html": "only the proxy http://172.16.7.1:3128 leads there", "markdown": "only the proxy http://172.16.7.1:3128 leads there",
+		"junit": "from by way of http://172.16.7.1:3128", "yaml": "no_proxy",
+	} {
+		got := r.Client.Run(probeTimeout, "", append(testhost.WithResolver(t, "nameserver 127.0.0.1"), "env", "-u", "NO_PROXY", "no_proxy=10.0.0.0/8", "http_proxy=http://alice:secret@172.16.7.1:3128", bin, "probe", "--timeout", "1s", "--sources", "none",
+			"--output", form, "http://172.16.8.2", "http://server.example.test")...)
+		if !strings.Contains(got.Stdout, want) || strings.Contains(got.Stdout+got.Stderr, "secret") || strings.Contains(got.Stdout, "invalid IP") {
+			t.Errorf("%s: want %q\n%s%s", form, want, got.Stdout, got.Stderr)
+		}
+		if form == "json" {
+			valid(t, "../docs/probe.schema.json", got.Stdout)
+		}
+	}
+}
+
+// valid holds a document against a schema.
+func valid(t *testing.T, schema, text string) {
+	t.Helper()
+	s, err := jsonschema.NewCompiler().Compile(schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err == nil {
+		err = s.Validate(doc)
+	}
+	if err != nil {
+		t.Errorf("%v\n%s", err, text)
+	}
 }

@@ -154,6 +154,9 @@ func (s *session) connect(via *probe.Via, target string) (proxy.Answer, error) {
 	if err != nil {
 		return proxy.Answer{}, err
 	}
+	if h.status/100 == 2 && !h.ended {
+		return proxy.Answer{}, io.EOF
+	}
 	a, _ := proxy.HTTP("CONNECT", h.text())
 	if h.status == 400 || h.status == 404 || h.status == 405 || h.status == 501 {
 		if _, is := h.proxyWords(); !is {

@@ -76,12 +76,13 @@ type prober struct {
 	stdout, stderr io.Writer
 	bad            bool
 	proxies        *probe.Proxies
+	unfound        map[string]bool
 	seen           []probe.Target
 	found          report.Probe
 }
 
 func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.Writer) (*prober, error) {
-	p := &prober{probeFlags: f, plan: &measure.Plan{}, stdin: stdin, stdout: stdout, stderr: stderr}
+	p := &prober{unfound: map[string]bool{}, probeFlags: f, plan: &measure.Plan{}, stdin: stdin, stdout: stdout, stderr: stderr}
 	err := errors.Join(shell.Choice("sources", f.sources, "auto", "none", "all"), shell.Choice("output", f.output, "text", "json", "yaml", "markdown", "junit", "html"))
 	if f.rate < 0 || f.concurrency < 0 || f.timeout <= 0 {
 		err = errors.Join(err, errors.New("--rate and --concurrency want numbers from 0, --timeout a time above 0"))
@@ -147,6 +148,9 @@ func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	p.plan.Unresolved = func(t probe.Target, err error) {
 		p.bad = true
+		if p.unfound[t.Text] = true; len(p.unfound) > maxRead {
+			clear(p.unfound)
+		}
 		p.found.Unresolved = append(p.found.Unresolved, report.Unresolved{Target: t.Text, Error: err.Error()})
 		shell.Problem(stderr, "%s: %v", t.Text, err)
 	}
@@ -186,7 +190,7 @@ func (p *prober) run(ctx context.Context) int {
 	if interrupted {
 		shell.Problem(p.stderr, "interrupted: what follows is what it has")
 	}
-	p.found.Ways, p.found.Readings = m.Ways(p.proxies), p.proxies.Readings(p.seen)
+	p.found.Ways, p.found.Readings = m.Ways(p.proxies, p.unfound), p.proxies.Readings(p.seen)
 	if p.declared != nil {
 		c := m.Compare(p.declared)
 		p.found.Comparison = &c

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -248,7 +249,7 @@ func (p *Proxies) next(w *Way) []string {
 	if !set {
 		list = append(list, "set "+name+"="+w.Via.String()+", in lower case for curl and wget")
 	}
-	return append(list, "Java reads -D"+t.web()+".proxyHost="+w.Via.Host+" alone, Node its variables with NODE_USE_ENV_PROXY=1")
+	return append(list, fmt.Sprintf("Java reads -D%[1]s.proxyHost=%[2]s -D%[1]s.proxyPort=%[3]d alone, Node its variables with NODE_USE_ENV_PROXY=1", t.web(), w.Via.Host, w.Via.Port))
 }
 
 // Reading is what clients make of the proxy variables, for targets of which they make the same, where they differ.
@@ -272,11 +273,11 @@ func (p *Proxies) Readings(targets []Target) []*Reading {
 		}
 		r := &Reading{}
 		var key strings.Builder
-		for _, c := range proxy.Clients {
-			if c == proxy.Node && p.Env["NODE_USE_ENV_PROXY"] != "1" {
+		for _, c := range append(slices.Clone(proxy.Clients), proxy.Java) {
+			x := c.Choose(p.Env, t.url(t.Ports[0].First))
+			if c == proxy.Node && p.Env["NODE_USE_ENV_PROXY"] != "1" || c == proxy.Java && x.Variable == "" {
 				continue
 			}
-			x := c.Choose(p.Env, t.url(t.Ports[0].First))
 			if x.Direct() {
 				r.Direct = append(r.Direct, x)
 			} else {

@@ -19,6 +19,9 @@ func (c *Choice) Direct() bool { return c.Variable == "" || c.Exempt != "" || c.
 func (c Client) Choose(env map[string]string, u URL) Choice {
 	x := Choice{Client: c}
 	scheme := strings.ToLower(u.Scheme)
+	if c == Java {
+		return chooseJava(env, scheme, u)
+	}
 	cgi := env["REQUEST_METHOD"] != "" // a server may have made HTTP_PROXY of a client's header "Proxy:", CVE-2016-5385
 	names := []string{scheme}
 	if c == Curl || c == Requests {
@@ -55,6 +58,33 @@ func (c Client) Choose(env map[string]string, u URL) Choice {
 	}
 	x.List = c.variable(env, "no_proxy")
 	x.Exempt = c.Exempting(env[x.List], u)
+	return x
+}
+
+// defaultNonProxyHosts are what Java leaves out where nothing is said (java.net.doc-files/net-properties).
+const defaultNonProxyHosts = "localhost|127.*|[::1]|0.0.0.0|[::0]"
+
+// chooseJava reads the properties that the launcher and the virtual machine take from the environment. For https the list is that of http.
+func chooseJava(env map[string]string, scheme string, u URL) Choice {
+	x := Choice{Client: Java, Why: "reads no proxy variables, but -D" + scheme + ".proxyHost in JAVA_TOOL_OPTIONS"}
+	list := defaultNonProxyHosts
+	for _, name := range []string{"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"} { // the latter, of the command line, wins
+		for _, option := range strings.Fields(env[name]) {
+			property, value, _ := strings.Cut(strings.TrimPrefix(option, "-D"), "=")
+			switch property {
+			case scheme + ".proxyHost":
+				x.Variable, x.Value, x.Why = name, value, ""
+			case "http.nonProxyHosts":
+				list = strings.Trim(value, `"'`)
+				if list != "" { // which leaves the machine itself out all the same
+					list += "|" + defaultNonProxyHosts
+				}
+			}
+		}
+	}
+	if x.Variable != "" {
+		x.List, x.Exempt = "http.nonProxyHosts", Java.Exempting(list, u)
+	}
 	return x
 }
 

@@ -18,13 +18,14 @@ const (
 	Requests               // Python's requests, should_bypass_proxies in requests/utils.py
 	Go                     // golang.org/x/net/http/httpproxy, as in package net/http
 	Node                   // with NODE_USE_ENV_PROXY=1, since 22.21 and 24.5
+	Java                   // sun.net.spi.DefaultProxySelector of OpenJDK 17: its list is the property http.nonProxyHosts
 )
 
-// Clients are all of them.
+// Clients are those that read the variables.
 var Clients = []Client{Curl, Wget, Urllib, Requests, Go, Node}
 
 func (c Client) String() string {
-	return [...]string{"curl", "wget", "Python's urllib", "Python's requests", "Go", "Node"}[c]
+	return [...]string{"curl", "wget", "Python's urllib", "Python's requests", "Go", "Node", "Java"}[c]
 }
 
 // URL is what of a URL decides whether a proxy is used.
@@ -44,10 +45,10 @@ func (c Client) Exempting(list string, u URL) string {
 	host := strings.ToLower(u.Host)
 	addr, err := netip.ParseAddr(host)
 	x := exemption{host: host, addr: addr, isAddr: err == nil, port: strconv.Itoa(int(u.Port)), written: !u.usual()}
-	if list == "*" && c != Wget { // for most of them the whole list alone
+	if list == "*" && c != Wget && c != Java { // for most of them the whole list alone
 		return list
 	}
-	heeds := [...]func(*exemption, string) bool{(*exemption).curl, (*exemption).wget, (*exemption).urllib, (*exemption).requests, (*exemption).golang, (*exemption).node}[c]
+	heeds := [...]func(*exemption, string) bool{(*exemption).curl, (*exemption).wget, (*exemption).urllib, (*exemption).requests, (*exemption).golang, (*exemption).node, (*exemption).java}[c]
 	for _, item := range c.items(list) {
 		if item != "" && heeds(&x, item) {
 			return item
@@ -61,6 +62,8 @@ func (c Client) items(list string) []string {
 	switch c {
 	case Curl: // spaces and commas
 		return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
+	case Java:
+		return strings.Split(list, "|")
 	case Requests: // no space is left, so that items divided by one grow together. urllib, which it asks as well, leaves them
 		return strings.Split(strings.ReplaceAll(list, " ", ""), ",")
 	}
@@ -181,6 +184,26 @@ func (x *exemption) node(item string) bool {
 	}
 	suffix := strings.TrimPrefix(item, "*")
 	return strings.HasPrefix(suffix, ".") && !x.isAddr && strings.HasSuffix(x.host, suffix)
+}
+
+// java has texts with a star at their beginning or end. IPv6 has its brackets.
+func (x *exemption) java(item string) bool {
+	host := x.host
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	item = strings.ToLower(item)
+	rest, first := strings.CutPrefix(item, "*")
+	rest, last := strings.CutSuffix(rest, "*")
+	switch {
+	case first && last:
+		return strings.Contains(host, rest)
+	case first:
+		return strings.HasSuffix(host, rest)
+	case last:
+		return strings.HasPrefix(host, rest)
+	}
+	return host == item
 }
 
 // within reports whether a host is a domain, or below it.

@@ -240,14 +240,28 @@ func (p *Proxies) next(w *Way) []string {
 		return []string{"no variable is read for this protocol: the client needs a proxy setting of its own, or a wrapper such as proxychains4"}
 	}
 	name := t.web() + "_proxy"
-	var list []string
-	set := false
+	var list, exempt, without []string
+	item, set := "", false
 	for _, c := range proxy.Clients {
-		x := c.Choose(p.Env, t.url(w.Ports[0]))
-		set = set || !x.Direct()
+		switch x := c.Choose(p.Env, t.url(w.Ports[0])); {
+		case c == proxy.Node:
+		case x.Exempt != "":
+			exempt = append(exempt, c.String())
+			item = x.Exempt + " out of " + x.List
+		case x.Direct():
+			without = append(without, c.String())
+		default:
+			set = true
+		}
 	}
-	if !set {
+	if item != "" {
+		list = append(list, "take "+item+": "+strings.Join(exempt, ", ")+" heed it, and go directly")
+	}
+	switch {
+	case !set && item == "":
 		list = append(list, "set "+name+"="+w.Via.String()+", in lower case for curl and wget")
+	case len(without) > 0:
+		list = append(list, "set "+name+" in lower case too: without it directly goes "+strings.Join(without, ", "))
 	}
 	return append(list, fmt.Sprintf("Java reads -D%[1]s.proxyHost=%[2]s -D%[1]s.proxyPort=%[3]d alone, Node its variables with NODE_USE_ENV_PROXY=1", t.web(), w.Via.Host, w.Via.Port))
 }
@@ -338,10 +352,10 @@ func (r *Reading) Rules() []string {
 	return slices.Sorted(maps.Keys(rules))
 }
 
-// ProxyVariables reads the proxies that an environment names, by the variables' names in lower case. Where both spellings are set, the lower counts, as
+// ProxyVariables reads the proxies that an environment names, by the variables' names in lower case. Their addresses are not looked up. Where both spellings are set, the lower counts, as
 // most clients have it. The errors are of those that cannot be spoken to.
-func ProxyVariables(env map[string]string) (list map[string]proxy.Server, bad map[string]error) {
-	list, bad = map[string]proxy.Server{}, map[string]error{}
+func ProxyVariables(env map[string]string) (list map[string]*Via, bad map[string]error) {
+	list, bad = map[string]*Via{}, map[string]error{}
 	for _, name := range []string{"http_proxy", "https_proxy", "all_proxy"} {
 		for _, spelled := range []string{name, strings.ToUpper(name)} {
 			if env[spelled] == "" {
@@ -354,7 +368,7 @@ func ProxyVariables(env map[string]string) (list map[string]proxy.Server, bad ma
 			if err != nil {
 				bad[spelled] = err
 			} else {
-				list[name] = s
+				list[name] = &Via{Server: s, Variable: spelled}
 			}
 			break
 		}

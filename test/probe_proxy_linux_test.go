@@ -106,11 +106,14 @@ func TestProbeByProxy(t *testing.T) {
 		{name: "exempt for some", env: []string{"https_proxy=" + squidAt, "no_proxy=172.16.8.0/24"}, args: []string{"https://172.16.8.2"}, wants: []string{
 			`443 by way of http://172\.16\.7\.1:3128 connected`,
 			`https://172\.16\.8\.2: clients differ: curl, Python's requests and Go go directly, wget and Python's urllib go by way of the proxy`,
+			`take 172\.16\.8\.0/24 out of no_proxy: curl, Python's requests, Go heed it, and go directly`,
 			`172\.16\.8\.0/24: curl since 7\.86, Go and Python's requests heed a prefix there`,
 		}},
 		{name: "spelling", env: []string{"HTTP_PROXY=" + squidAt}, args: []string{"http://172.16.8.2"}, wants: []string{
 			`clients differ: curl and wget go directly, Python's urllib, Python's requests and Go go by way of the proxy`,
 			`curl, wget: reads http_proxy in lower case alone`,
+			`set http_proxy in lower case too: without it directly goes curl, wget`,
+			`\(HTTP_PROXY names the proxy\)`,
 		}},
 		{name: "none", env: []string{"https_proxy=" + squidAt}, args: []string{"--proxy", "none", "https://172.16.8.2"}, not: []string{"by way"}},
 		{name: "sources", args: []string{"--proxy", squidAt, "--sources", "all", "https://172.16.8.2"}, wants: []string{

@@ -44,7 +44,6 @@ func (p *prober) list(ctx context.Context, all iter.Seq[probe.Target]) int {
 // planFor is the plan with names that stand for one address of each family, which is never sent to, and with the proxies by their names.
 func (p *prober) planFor() *measure.Plan {
 	plan := &measure.Plan{Place: p.plan.Place, Sources: p.plan.Sources, Families: p.plan.Families, Resolve: measure.Nobody}
-	servers := map[string]*probe.Via{}
 	if p.proxy.none {
 		return plan
 	}
@@ -57,11 +56,9 @@ func (p *prober) planFor() *measure.Plan {
 		for name, err := range bad {
 			p.problem(fmt.Sprintf("%s: %v", name, err))
 		}
-		for name, s := range named {
-			if servers[s.String()] == nil {
-				servers[s.String()] = &probe.Via{Server: s, Addr: measure.Anywhere, Variable: name}
-			}
-			known.ByEnv[name] = servers[s.String()]
+		for name, via := range named {
+			via.Addr = measure.Anywhere
+			known.ByEnv[name] = via
 		}
 	}
 	plan.Proxies = known.For

@@ -78,21 +78,17 @@ func (l *proxyList) proxies(ctx context.Context, timeout time.Duration) (*probe.
 	for name, err := range bad {
 		problems = errors.Join(problems, fmt.Errorf("%s: %w", name, err))
 	}
-	same := map[proxy.Server]*probe.Via{}
 	for _, name := range []string{"https_proxy", "http_proxy", "all_proxy"} {
 		s, there := named[name]
 		if !there {
 			continue
 		}
-		if same[s] == nil {
-			via, err := measure.Reach(ctx, s, name, timeout)
-			if err != nil {
-				problems = errors.Join(problems, fmt.Errorf("%s: %w", name, err))
-				continue
-			}
-			same[s] = via
+		via, err := measure.Reach(ctx, s.Server, s.Variable, timeout)
+		if err != nil {
+			problems = errors.Join(problems, fmt.Errorf("%s: %w", s.Variable, err))
+			continue
 		}
-		p.ByEnv[name] = same[s]
+		p.ByEnv[name] = via
 	}
 	return p, problems
 }

@@ -87,6 +87,7 @@ func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.
 	if f.rate < 0 || f.concurrency < 0 || f.timeout <= 0 {
 		err = errors.Join(err, errors.New("--rate and --concurrency want numbers from 0, --timeout a time above 0"))
 	}
+	err = errors.Join(err, f.proxy.err)
 	if f.compare != "" && f.output == "yaml" {
 		err = errors.Join(err, errors.New("--compare shows differences, which a profile cannot hold: want --output text or json"))
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,11 +21,12 @@ import (
 type proxyList struct {
 	none    bool
 	servers []proxy.Server
+	err     error // what is wrong with the values: package flag would repeat these, with their passwords
 }
 
 func (l *proxyList) String() string { return "auto" }
 
-// Set reads one value. Its error does not repeat what may be a password.
+// Set reads one value.
 func (l *proxyList) Set(value string) error {
 	switch value {
 	case "auto":
@@ -34,16 +36,26 @@ func (l *proxyList) Set(value string) error {
 		return nil
 	}
 	s, err := proxy.ParseServer(value)
+	if err == nil && !slices.Contains(proxy.Schemes, s.Scheme) {
+		err = fmt.Errorf("the scheme %s is not spoken: want one of %s", s.Scheme, strings.Join(proxy.Schemes, ", "))
+	}
 	if err != nil {
-		return err
+		l.err = errors.Join(l.err, fmt.Errorf("--proxy %s %w", withoutUser(value), err))
+		return nil
 	}
-	for _, known := range proxy.Schemes {
-		if s.Scheme == known {
-			l.servers = append(l.servers, s)
-			return nil
-		}
+	l.servers = append(l.servers, s)
+	return nil
+}
+
+// withoutUser is a URL without its user and password, however wrong it is.
+func withoutUser(value string) string {
+	scheme, rest, some := strings.Cut(value, "://")
+	if !some {
+		scheme, rest = "", value
+	} else {
+		scheme += "://"
 	}
-	return fmt.Errorf("the scheme %s is not spoken: want one of %s", s.Scheme, strings.Join(proxy.Schemes, ", "))
+	return scheme + rest[strings.LastIndexByte(rest, '@')+1:]
 }
 
 // environment is this process's.

@@ -176,7 +176,7 @@ func countOf(n int, one, more string) string {
 func (p *printer) next(found *Probe) {
 	m := found.Observed.Matrix
 	switch {
-	case m.EveryBindFails() > 0:
+	case m.EveryBindFails() > 0 || slices.ContainsFunc(m.Contrasts(), func(c probe.Contrast) bool { return c.Stage == probe.StageBind && c.Verdict == probe.Denied }):
 		p.line("")
 		p.wrapped("next: ", 6, "      ", "`sallyport run --without-bind -- CMD` runs a program without its binds, and names the line that makes them")
 	case m.Attempts > 0 && found.Comparison == nil && found.Expected == 0 && slices.ContainsFunc(m.Rows(), deniedPlain):
@@ -227,6 +227,7 @@ const (
 
 // probeLine is some ports of a destination, and the sources from which they ended alike.
 type probeLine struct {
+	first   uint16
 	ports   string
 	verdict probe.Verdict
 	text    string
@@ -241,7 +242,7 @@ func (d *probeDestination) lines(all bool) []*probeLine {
 			continue
 		}
 		for _, e := range r.Ends {
-			l := &probeLine{ports: strings.ReplaceAll(e.Ports().String(), ",", ", "), verdict: e.Verdict, text: endWords(e)}
+			l := &probeLine{first: firstPort(e), ports: strings.ReplaceAll(e.Ports().String(), ",", ", "), verdict: e.Verdict, text: endWords(e)}
 			if scheme, _, is := strings.Cut(r.Target, "://"); is && scheme != "tcp" && scheme != "udp" {
 				l.ports += " " + scheme
 			}
@@ -256,7 +257,15 @@ func (d *probeDestination) lines(all bool) []*probeLine {
 			list = append(list, l)
 		}
 	}
+	slices.SortStableFunc(list, func(a, b *probeLine) int { return int(a.first) - int(b.first) })
 	return list
+}
+
+func firstPort(e *probe.End) uint16 {
+	for first := range e.Ports().Ranges() {
+		return first
+	}
+	return 0
 }
 
 // end writes one line of a destination: ports, verdict, and what came.

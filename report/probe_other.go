@@ -130,6 +130,9 @@ func ProbeJUnit(w io.Writer, found *Probe) error {
 
 func contrastWords(c *probe.Contrast) string {
 	what := fmt.Sprintf("%s: %s; without a bind: connected", sourceWords(c.Sources), ended(c.Protocol, c.Stage, c.Outcome, c.Took))
+	if c.Stage == probe.StageBind && c.Verdict == probe.Denied {
+		what = fmt.Sprintf("a bind to %s fails with %v; without a bind: connected", strings.TrimPrefix(sourceWords(c.Sources), "bound to "), c.Outcome.Errno)
+	}
 	if c.Verdict == probe.Allowed {
 		what = "only " + sourceWords(c.Sources) + " it connects"
 	}

@@ -2,6 +2,7 @@ package measure
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 
 	"github.com/sallyport/sallyport/attempt"
@@ -19,12 +20,14 @@ func Local(ctx context.Context, p *probe.Place) []probe.LocalRow {
 		family attempt.Family
 	}
 	byVariant := map[key]int{}
+	far := map[netip.AddrPort]*Reflector{}
 	for _, family := range []attempt.Family{attempt.IPv4, attempt.IPv6} {
 		r := NewReflector(family)
 		defer r.Close()
 		if !r.TCP.IsValid() || !r.UDP.IsValid() {
 			continue
 		}
+		far[r.UDP] = r
 		for _, v := range p.Variants(family, freePort(family)) {
 			attempts = append(attempts, v.To(r.TCP, attempt.TCP), v.To(r.UDP, attempt.UDP))
 			byVariant[key{v.Name, family}] = len(rows)
@@ -34,6 +37,10 @@ func Local(ctx context.Context, p *probe.Place) []probe.LocalRow {
 	limits := Limits{Timeout: localTimeout, Rate: -1, PerHost: -1, Concurrency: len(attempts)}
 	for x := range Run(ctx, slices.Values(attempts), limits, echo) {
 		if row := &rows[byVariant[key{x.Variant, attempt.FamilyOf(x.Destination.Addr())}]]; x.Protocol == attempt.UDP {
+			if x.Outcome.Kind == attempt.TimedOut && far[x.Destination].Saw(x.Local) { // what is asked is what a client may send; it is the reflector whose answer was lost
+				x.Stage, x.Outcome, x.Answer, x.Words = probe.StageDone, attempt.Outcome{Kind: attempt.Connected}, &probe.Answer{Service: "reflector"}, "it arrived; the answer to it did not"
+				x.Judge()
+			}
 			row.UDP = x
 		} else {
 			row.TCP = x

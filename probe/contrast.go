@@ -28,13 +28,13 @@ func (r *MatrixRow) Ordinary(e *End) bool {
 	case r.Foreign:
 		return e.Stage == StageBind && e.Outcome.Errno == attempt.EADDRNOTAVAIL
 	case r.Device != "":
-		return e.Outcome.Kind != attempt.Connected && (r.Device == loopback) != r.Addr.IsLoopback()
+		return e.Outcome.Kind != attempt.Connected && (r.Device == Loopback) != r.Addr.IsLoopback()
 	}
 	return false
 }
 
-// loopback is the name that the kernel gives to the loopback device (drivers/net/loopback.c).
-const loopback = "lo"
+// Loopback is the name that the kernel gives to the loopback device (drivers/net/loopback.c).
+const Loopback = "lo"
 
 // cell is one port of a destination.
 type cell struct {

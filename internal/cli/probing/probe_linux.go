@@ -30,7 +30,7 @@ type probeFlags struct {
 	file, sources, output, compare, expect string
 	timeout                                time.Duration
 	rate, concurrency                      int
-	everySource                            bool
+	everySource, noCounterfactuals         bool
 }
 
 func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -44,6 +44,7 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.StringVar(&f.compare, "compare", "", "the `PROFILE` that was declared: show where it and what is observed differ, and exit with 1 where they do")
 	fs.StringVar(&f.expect, "expect", "", "a `FILE` of attempts and what must come of them: exit with 1 where something else does")
 	fs.BoolVar(&f.everySource, "all", false, "text: show every source, not only those that made a difference")
+	fs.BoolVar(&f.noCounterfactuals, "no-counterfactuals", false, "do not ask why attempts failed, which makes a few more of them")
 	fs.StringVar(&f.output, "output", "text", "text, json, markdown, junit, html, or yaml: the observed profile")
 	if status, done := shell.Parse(fs, args, stdout); done {
 		return status
@@ -146,10 +147,21 @@ func (p *prober) run(ctx context.Context) int {
 	if p.output == "text" {
 		err = report.ProbeLocal(p.stdout, p.found.Observed.Local, p.everySource, o)
 	}
+	var why *explainer
+	if !p.noCounterfactuals {
+		why = newExplainer()
+	}
 	attempts := both(p.plan.Expected(ctx, p.judge.List), p.plan.Attempts(ctx, all))
 	for r := range measure.Run(ctx, attempts, p.limits, measure.Meet) {
 		m.Add(&r)
 		p.judge.Add(&r)
+		if why != nil {
+			why.add(&r)
+		}
+	}
+	if why != nil {
+		p.found.Findings = why.findings(ctx)
+		tell(m, p.found.Findings)
 	}
 	if p.expect != "" {
 		p.found.Expected, p.found.Unmet = len(p.judge.List), p.judge.Unmet()

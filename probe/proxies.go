@@ -173,7 +173,7 @@ func (m *Matrix) Ways(p *Proxies, unfound map[string]bool) []*Way {
 	}
 	var list []*Way
 	for _, r := range rows {
-		if r.Via == nil || r.Source != r.Via.Words() {
+		if !r.ByProxy() {
 			continue
 		}
 		for _, e := range r.Ends {
@@ -205,7 +205,7 @@ func (m *Matrix) Ways(p *Proxies, unfound map[string]bool) []*Way {
 func wayKind(d, by *End) (WayKind, bool) {
 	reached := d != nil && d.Verdict == Allowed
 	switch {
-	case by.Verdict == Allowed && d == nil, by.Verdict == Allowed && d.Verdict == Denied:
+	case by.Verdict == Allowed && (d == nil || d.Verdict == Denied):
 		return OnlyByProxy, true
 	case by.Said == proxy.WantsUser:
 		return WantsLogin, true

@@ -50,9 +50,17 @@ func (r *MatrixRow) At() string {
 	return r.Addr.String()
 }
 
-// judgeVia makes the verdict of what a proxy said. That it may not or will not is a denial; that it had no connection tells of the far end.
+// ByProxy reports whether a row is by way of a proxy, with the source that the kernel chooses.
+func (r *MatrixRow) ByProxy() bool { return r.Via != nil && r.Source == r.Via.Words() }
+
+// judgeVia makes the verdict of what a proxy said. That it may not or will not is a denial; that it had no connection tells of the far end. Where
+// the handshake in its tunnel failed, the proxy may have answered in the place of the far end.
 func (r *Result) judgeVia() {
 	r.Verdict, r.Layer = Inconclusive, AtProxy
+	if r.Stage == StageHandshake {
+		r.Layer = NoLayer
+		return
+	}
 	switch r.Said {
 	case proxy.WantsUser, proxy.Denied:
 		r.Verdict = Denied

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/sallyport/sallyport/attempt"
 	"github.com/sallyport/sallyport/probe"
 	"github.com/sallyport/sallyport/profile/flowset"
 )
@@ -63,7 +64,7 @@ func proxyLines(found *Probe) []string {
 // wayWords is how the ways to a destination differ, what works first.
 func wayWords(w *probe.Way) string {
 	to := w.Name + " port " + flowset.PortsOf(w.Ports...).String()
-	by := ended(w.By.Stage, w.By.Outcome, w.By.Took)
+	by := ended(attempt.TCP, w.By.Stage, w.By.Outcome, w.By.Took)
 	if w.By.Words != "" {
 		by = w.By.Words
 	}
@@ -72,7 +73,7 @@ func wayWords(w *probe.Way) string {
 	}
 	direct := "its name is not found here"
 	if w.Direct != nil {
-		direct = ended(w.Direct.Stage, w.Direct.Outcome, w.Direct.Took)
+		direct = ended(attempt.TCP, w.Direct.Stage, w.Direct.Outcome, w.Direct.Took)
 	}
 	switch w.Kind {
 	case probe.OnlyByProxy:
@@ -142,15 +143,15 @@ func readingsOf(list []*probe.Reading) []probeReading {
 	return out
 }
 
-// placeOf is a row's destination: its name and address, as far as it has them.
-func placeOf(r *probe.MatrixRow) string {
-	switch {
-	case r.Name == "":
-		return r.At()
-	case r.At() == "":
-		return r.Name
+// origins tells where the targets of some rows were named.
+func (p *printer) origins(rows []*probe.MatrixRow) {
+	last := ""
+	for _, r := range rows {
+		if r.Origin != last && r.Origin != "" {
+			p.wrapped("  named in ", 11, "           ", r.Origin)
+		}
+		last = r.Origin
 	}
-	return r.Name + " (" + r.At() + ")"
 }
 
 func viaOf(r *probe.MatrixRow) string {

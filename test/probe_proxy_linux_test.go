@@ -1,6 +1,8 @@
 package test
 
 import (
+	"bytes"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -54,7 +56,7 @@ func runProxyCases(t *testing.T, h *testhost.Host, cases []proxyCase) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			argv := append([]string{"env", "-u", "http_proxy", "-u", "https_proxy", "-u", "no_proxy", "-u", "HTTP_PROXY", "-u", "HTTPS_PROXY", "-u", "NO_PROXY"}, c.env...)
-			got := h.With(t).Run(probeTimeout, "", append(append(append(testhost.WithResolver(t, "nameserver 127.0.0.1"), argv...), bin, "probe", "--timeout", "1s", "--sources", "none"), c.args...)...)
+			got := h.With(t).Run(probeTimeout, "", append(append(append(testhost.WithResolver(t, "nameserver 127.0.0.1"), argv...), bin, "probe", "--timeout", "1s", "--no-counterfactuals", "--sources", "none"), c.args...)...)
 			shows(t, got.Stdout+got.Stderr, c.wants...)
 			for _, not := range append(c.not, "secret", "invalid IP") {
 				if strings.Contains(got.Stdout+got.Stderr, not) {
@@ -76,35 +78,35 @@ func TestProbeByProxy(t *testing.T) {
 	runProxyCases(t, r.Client, []proxyCase{
 		{name: "http proxy", args: []string{"--proxy", squidAt, "https://172.16.8.2", "irc://172.16.8.2:8001", "http://172.16.8.2", "172.16.8.2:9", "h2c://172.16.8.2:8080"}, wants: []string{
 			`172\.16\.8\.2 port 443: only the proxy http://172\.16\.7\.1:3128 leads there; directly silence for 1 s`,
-			`443 by way of http://172\.16\.7\.1:3128 connected, https HTTP/1\.1 200 OK, server: nginx`,
-			`8001 by way of http://172\.16\.7\.1:3128 connected, irc`,
-			`80 by way of http://172\.16\.7\.1:3128 connected, http HTTP/1\.1 200 OK, server: nginx`,
-			`9 by way of http://172\.16\.7\.1:3128 proxy: ECONNREFUSED, which proves nothing; 503 Service Unavailable \(ERR_CONNECT_FAIL\): its connection ended with ECONNREFUSED \[beyond the proxy\]`,
-			`8080 by way of http://172\.16\.7\.1:3128 proxy: denied; 403 Forbidden \(ERR_ACCESS_DENIED\): its rules forbid it \[proxy\]`,
+			`443( \w+)? allowed by way of http://172\.16\.7\.1:3128: connected, https HTTP/1\.1 200 OK, server: nginx`,
+			`8001( \w+)? allowed by way of http://172\.16\.7\.1:3128: connected, irc`,
+			`80( \w+)? allowed by way of http://172\.16\.7\.1:3128: connected, http HTTP/1\.1 200 OK, server: nginx`,
+			`9( \w+)? inconclusive by way of http://172\.16\.7\.1:3128: proxy: ECONNREFUSED; 503 Service Unavailable \(ERR_CONNECT_FAIL\): its connection ended with ECONNREFUSED`,
+			`8080( \w+)? denied by way of http://172\.16\.7\.1:3128: proxy: denied; 403 Forbidden \(ERR_ACCESS_DENIED\): its rules forbid it`,
 			`set https_proxy=http://172\.16\.7\.1:3128`,
 		}},
 		{name: "a name that the proxy alone finds", args: []string{"--proxy", squidAt, "https://server.example.test", "https://nowhere.example.test"}, wants: []string{
 			`server\.example\.test port 443: only the proxy .* leads there; directly its name is not found here`,
-			`443 by way of http://172\.16\.7\.1:3128 connected, https HTTP/1\.1 200 OK`,
-			`proxy: .*, which proves nothing; 50[03] .*\(ERR_(DNS_FAIL|CANNOT_FORWARD)\): the proxy (does not find the name|knows no way there, or no such name) \[beyond the proxy\]`,
+			`443( \w+)? allowed by way of http://172\.16\.7\.1:3128: connected, https HTTP/1\.1 200 OK`,
+			`inconclusive by way of .*proxy: .*; 50[03] .*\(ERR_(DNS_FAIL|CANNOT_FORWARD)\): the proxy (does not find the name|knows no way there, or no such name)`,
 		}},
 		{name: "https proxy", args: []string{"--proxy", frontAt, "https://172.16.8.2", "irc://172.16.8.2:8001", "http://172.16.8.2"}, wants: []string{
-			`443 by way of https://172\.16\.7\.1:3129 connected, https HTTP/1\.1 200 OK.*the proxy's certificate: issued by Example CA`,
-			`8001 by way of https://172\.16\.7\.1:3129 connected, irc`,
-			`80 by way of https://172\.16\.7\.1:3129 connected, http HTTP/1\.1 200 OK`,
+			`443( \w+)? allowed by way of https://172\.16\.7\.1:3129: connected, https HTTP/1\.1 200 OK.*the proxy's certificate: issued by Example CA`,
+			`8001( \w+)? allowed by way of https://172\.16\.7\.1:3129: connected, irc`,
+			`80( \w+)? allowed by way of https://172\.16\.7\.1:3129: connected, http HTTP/1\.1 200 OK`,
 		}},
 		{name: "socks", args: []string{"--proxy", socksAt, "--proxy", socksHAt, "https://172.16.8.2", "irc://172.16.8.2:8001", "172.16.8.2:9"}, wants: []string{
-			`443 by way of socks5://172\.16\.7\.1:1080 connected, https HTTP/1\.1 200 OK`,
-			`8001 by way of socks5h://172\.16\.7\.1:1080 connected, irc`,
-			`9 by way of socks5://172\.16\.7\.1:1080 proxy: refused, which proves nothing; connection refused \[beyond the proxy\]`,
+			`443( \w+)? allowed by way of socks5://172\.16\.7\.1:1080: connected, https HTTP/1\.1 200 OK`,
+			`8001( \w+)? allowed by way of socks5h://172\.16\.7\.1:1080: connected, irc`,
+			`9( \w+)? inconclusive by way of socks5://172\.16\.7\.1:1080: proxy: refused; connection refused`,
 		}},
 		{name: "of the environment", env: []string{"https_proxy=" + squidAt, "no_proxy=example.test"}, args: []string{"https://172.16.8.2", "http://172.16.8.2"}, wants: []string{
-			`443 by way of http://172\.16\.7\.1:3128 connected`,
+			`443( \w+)? allowed by way of http://172\.16\.7\.1:3128: connected`,
 			`172\.16\.8\.2 port 443: only the proxy .*\(https_proxy names the proxy\)`,
 		}, not: []string{"80 by way"}},
 		{name: "exempt for all", env: []string{"https_proxy=" + squidAt, "no_proxy=172.16.8.2"}, args: []string{"https://172.16.8.2"}, not: []string{"by way"}},
 		{name: "exempt for some", env: []string{"https_proxy=" + squidAt, "no_proxy=172.16.8.0/24"}, args: []string{"https://172.16.8.2"}, wants: []string{
-			`443 by way of http://172\.16\.7\.1:3128 connected`,
+			`443( \w+)? allowed by way of http://172\.16\.7\.1:3128: connected`,
 			`https://172\.16\.8\.2: clients differ: curl, Python's requests and Go go directly, wget and Python's urllib go by way of the proxy`,
 			`take 172\.16\.8\.0/24 out of no_proxy: curl, Python's requests, Go heed it, and go directly`,
 			`172\.16\.8\.0/24: curl since 7\.86, Go and Python's requests heed a prefix there`,
@@ -116,16 +118,15 @@ func TestProbeByProxy(t *testing.T) {
 			`\(HTTP_PROXY names the proxy\)`,
 		}},
 		{name: "none", env: []string{"https_proxy=" + squidAt}, args: []string{"--proxy", "none", "https://172.16.8.2"}, not: []string{"by way"}},
-		{name: "sources", args: []string{"--proxy", squidAt, "--sources", "all", "https://172.16.8.2"}, wants: []string{
-			`443 by way of http://172\.16\.7\.1:3128 connected, https`,
-			`443 172\.16\.7\.2, by way of http://172\.16\.7\.1:3128 connected, https`,
-			`443 127\.0\.0\.1, by way of http://172\.16\.7\.1:3128 silence for 1 s \[on the way\]`,
-			`443 device eth0, by way of http://172\.16\.7\.1:3128 connected, https`,
+		{name: "sources", args: []string{"--all", "--proxy", squidAt, "--sources", "all", "https://172.16.8.2"}, wants: []string{
+			`443 https allowed .*172\.16\.7\.2, by way of http://172\.16\.7\.1:3128.*`,
+			`443 https (denied|inconclusive) .*127\.0\.0\.1, by way of http://172\.16\.7\.1:3128.*`,
+			`443 https allowed .*device eth0, by way of http://172\.16\.7\.1:3128.*`,
 		}},
 		{name: "no proxy there", args: []string{"--proxy", "http://172.16.7.1:9", "--proxy", "http://172.16.7.1:1080", "--proxy", "socks5://172.16.7.1:3128", "https://172.16.8.2"}, wants: []string{
-			`443 by way of http://172\.16\.7\.1:9 connect: ECONNREFUSED`,
-			`443 by way of http://172\.16\.7\.1:1080 proxy: failed, which proves nothing`,
-			`443 by way of socks5://172\.16\.7\.1:3128 proxy: .*which proves nothing`,
+			`443 https inconclusive by way of http://172\.16\.7\.1:9: refused`,
+			`443 https inconclusive by way of http://172\.16\.7\.1:1080: proxy: failed`,
+			`443 https inconclusive by way of socks5://172\.16\.7\.1:3128: proxy: .*not be a proxy of that kind`,
 		}},
 		{name: "a proxy that is not found", args: []string{"--proxy", "http://proxy.invalid:3128", "172.16.8.2:9"}, wants: []string{`the proxy http://proxy\.invalid:3128: .*proxy\.invalid`}},
 	})
@@ -140,11 +141,11 @@ func TestProbeProxyLogin(t *testing.T) {
 		{name: "none", args: []string{"--proxy", squidAt, "--proxy", socksAt, "172.16.8.2:80", "http://172.16.8.2"}, wants: []string{
 			`the proxy http://172\.16\.7\.1:3128 wants a login: 407 Proxy Authentication Required.*: it wants a login, by Basic`,
 			`give it one: http://USER:PASSWORD@172\.16\.7\.1:3128`,
-			`80 by way of socks5://172\.16\.7\.1:1080 proxy: denied; it lets nobody in without a user and a password \[proxy\]`,
+			`80( \w+)? denied by way of socks5://172\.16\.7\.1:1080: proxy: denied; it lets nobody in without a user and a password`,
 		}},
 		{name: "wrong", args: []string{"--proxy", "http://alice:wrong@172.16.7.1:3128", "172.16.8.2:80"}, wants: []string{`it does not accept the user and password`}, not: []string{"alice", "wrong"}},
 		{name: "right", args: []string{"--proxy", usersAt, "172.16.8.2:80", "http://172.16.8.2"}, wants: []string{
-			`80 by way of http://172\.16\.7\.1:3128 connected`, `80 by way of http://172\.16\.7\.1:3128 connected, http HTTP/1\.1 200 OK`,
+			`80( \w+)? allowed by way of http://172\.16\.7\.1:3128: connected`, `80( \w+)? allowed by way of http://172\.16\.7\.1:3128: connected, http HTTP/1\.1 200 OK`,
 		}, not: []string{"alice"}},
 	})
 }
@@ -171,16 +172,16 @@ func TestProbeProxyThatSaysYes(t *testing.T) {
 	testhost.Python(r.Server, 81, acceptor, "81")
 	runProxyCases(t, r.Client, []proxyCase{
 		{name: "mute", args: []string{"--proxy", "http://172.16.7.1:3000", "--proxy", "socks5h://172.16.7.1:3000", "172.16.8.2:81", "https://172.16.8.2:82"}, wants: []string{
-			`81 by way of http://172\.16\.7\.1:3000 connected, which proves nothing; the proxy granted a tunnel, as it does to a name that does not exist, and nothing came out of it \[proxy\]`,
-			`81 by way of socks5h://172\.16\.7\.1:3000 connected, which proves nothing`,
-			`82 by way of http://172\.16\.7\.1:3000 connected, which proves nothing`,
+			`81( \w+)? inconclusive by way of http://172\.16\.7\.1:3000: connected; the proxy granted a tunnel, as it does to a name that does not exist, and nothing came out of it`,
+			`81( \w+)? inconclusive by way of socks5h://172\.16\.7\.1:3000: connected`,
+			`82( \w+)? inconclusive by way of http://172\.16\.7\.1:3000: connected`,
 		}},
 		{name: "a page", args: []string{"--proxy", "http://172.16.7.1:3001", "https://172.16.8.2:82", "ssh://172.16.8.2"}, wants: []string{
-			`82 by way of http://172\.16\.7\.1:3001 .*speaks http, not https`,
+			`82 https inconclusive by way of http://172\.16\.7\.1:3001: connected; the proxy granted a tunnel, as it does to a name that does not exist, and in it: speaks http, not https`,
 		}},
 		{name: "an honest one before a mute server", args: []string{"--proxy", squidAt, "172.16.8.2:81", "172.16.8.2:82"}, wants: []string{
-			`81 by way of http://172\.16\.7\.1:3128 connected, closed the connection at once 82`,
-			`82 by way of http://172\.16\.7\.1:3128 proxy: .*500 Unable to connect: the proxy had no connection \[beyond the proxy\]`,
+			`81( \w+)? allowed by way of http://172\.16\.7\.1:3128: connected, closed the connection at once 82`,
+			`82( \w+)? inconclusive by way of http://172\.16\.7\.1:3128: proxy: .*500 Unable to connect: the proxy had no connection`,
 		}},
 	})
 }
@@ -243,7 +244,7 @@ func TestProbeProxyForms(t *testing.T) {
 			t.Errorf("%s: want %q\n%s%s", form, want, got.Stdout, got.Stderr)
 		}
 		if form == "json" {
-			valid(t, "../docs/probe.schema.json", got.Stdout)
+			valid(t, "probe.schema.json", got.Stdout)
 		}
 	}
 }
@@ -251,7 +252,21 @@ func TestProbeProxyForms(t *testing.T) {
 // valid holds a document against a schema.
 func valid(t *testing.T, schema, text string) {
 	t.Helper()
-	s, err := jsonschema.NewCompiler().Compile(schema)
+	c := jsonschema.NewCompiler()
+	for _, name := range []string{"run.schema.json", "events.schema.json", "probe.schema.json"} {
+		text, err := os.ReadFile("../docs/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.AddResource("https://github.com/sallyport/sallyport/docs/"+name, doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := c.Compile("https://github.com/sallyport/sallyport/docs/" + schema)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,13 +36,28 @@ func TestJava(t *testing.T) {
 		t.Fatal(err)
 	}
 	cases := [][2]string{
-		{"-", "http://localhost/"}, {"-", "http://127.1.2.3/"}, {"-", "http://[::1]/"}, {"-", "http://example.test/"},
-		{"example.test", "http://example.test/"}, {"example.test", "http://sub.example.test/"}, {"Example.Test", "http://example.TEST/"},
-		{".example.test", "http://sub.example.test/"}, {"*.example.test", "http://sub.example.test/"}, {"*.example.test", "http://example.test/"},
-		{"example.*", "http://example.test/"}, {"*ampl*", "http://example.test/"}, {"*", "http://example.test/"},
-		{"a.test|example.test", "http://example.test/"}, {"a.test,example.test", "http://example.test/"}, {"172.16.*", "http://172.16.6.2/"},
-		{"172.16.6.0/24", "http://172.16.6.2/"}, {"fd00:6::2", "http://[fd00:6::2]/"}, {"[fd00:6::2]", "http://[fd00:6::2]/"},
-		{"example.test:8080", "http://example.test:8080/"}, {"example.test", "https://example.test/"}, {"example.test", "http://localhost/"},
+		{"-", "http://localhost/"},
+		{"-", "http://127.1.2.3/"},
+		{"-", "http://[::1]/"},
+		{"-", "http://example.test/"},
+		{"example.test", "http://example.test/"},
+		{"example.test", "http://sub.example.test/"},
+		{"Example.Test", "http://example.TEST/"},
+		{".example.test", "http://sub.example.test/"},
+		{"*.example.test", "http://sub.example.test/"},
+		{"*.example.test", "http://example.test/"},
+		{"example.*", "http://example.test/"},
+		{"*ampl*", "http://example.test/"},
+		{"*", "http://example.test/"},
+		{"a.test|example.test", "http://example.test/"},
+		{"a.test,example.test", "http://example.test/"},
+		{"172.16.*", "http://172.16.6.2/"},
+		{"172.16.6.0/24", "http://172.16.6.2/"},
+		{"fd00:6::2", "http://[fd00:6::2]/"},
+		{"[fd00:6::2]", "http://[fd00:6::2]/"},
+		{"example.test:8080", "http://example.test:8080/"},
+		{"example.test", "https://example.test/"},
+		{"example.test", "http://localhost/"},
 	}
 	var input strings.Builder
 	for _, c := range cases {

@@ -54,12 +54,12 @@ func (s *session) through(h *handshake) (*probe.Answer, error) {
 	if errors.As(err, &at) {
 		return nil, err
 	}
-	if s.absolute == "" && mute(answer, err) && via.AcceptsAll != nil && via.AcceptsAll() {
-		return nil, &proxyError{
-			proxy.Granted,
-			attempt.Outcome{Kind: attempt.Connected},
-			"the proxy granted a tunnel, as it does to a name that does not exist, and nothing came out of it",
+	if s.absolute == "" && (err != nil || mute(answer)) && via.AcceptsAll != nil && via.AcceptsAll() {
+		what := "nothing came out of it"
+		if err != nil {
+			what = "in it: " + err.Error()
 		}
+		return nil, &proxyError{proxy.Granted, attempt.Outcome{Kind: attempt.Connected}, "the proxy granted a tunnel, as it does to a name that does not exist, and " + what}
 	}
 	if answer != nil {
 		answer.Detail = append(answer.Detail, detail...)
@@ -68,14 +68,7 @@ func (s *session) through(h *handshake) (*probe.Answer, error) {
 }
 
 // mute reports whether nothing told what is at the other end of a tunnel.
-func mute(a *probe.Answer, err error) bool {
-	return (a == nil || a.Service == "" && a.Banner == "") && (err == nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, io.EOF) || isOther(err))
-}
-
-func isOther(err error) bool {
-	var other *otherProtocol
-	return errors.As(err, &other)
-}
+func mute(a *probe.Answer) bool { return a == nil || a.Service == "" && a.Banner == "" }
 
 // enter makes TLS with a proxy that wants it. The words tell why a client that verifies would refuse the proxy.
 func (s *session) enter(via *probe.Via) (detail []string, err error) {

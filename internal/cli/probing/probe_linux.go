@@ -34,6 +34,7 @@ type probeFlags struct {
 	objects                                files
 	from                                   string
 	list                                   bool
+	everySource, noCounterfactuals         bool
 }
 
 func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -50,6 +51,8 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.BoolVar(&f.list, "list", false, "show which attempts would be made, and send nothing")
 	fs.StringVar(&f.compare, "compare", "", "the `PROFILE` that was declared: show where it and what is observed differ, and exit with 1 where they do")
 	fs.StringVar(&f.expect, "expect", "", "a `FILE` of attempts and what must come of them: exit with 1 where something else does")
+	fs.BoolVar(&f.everySource, "all", false, "text: show every source, not only those that made a difference")
+	fs.BoolVar(&f.noCounterfactuals, "no-counterfactuals", false, "do not ask why attempts failed, which makes a few more of them")
 	fs.StringVar(&f.output, "output", "text", "text, json, markdown, junit, html, or yaml: the observed profile")
 	if status, done := shell.Parse(fs, args, stdout); done {
 		return status
@@ -169,6 +172,7 @@ func (p *prober) run(ctx context.Context) int {
 		return p.list(ctx, all)
 	}
 	p.useProxies(ctx)
+	p.found.All = p.everySource
 	host, _ := os.Hostname()
 	o := report.TextOptions{Color: shell.Colour(p.stdout), Width: shell.Columns(p.stdout)}
 	m := &probe.Matrix{}
@@ -177,12 +181,23 @@ func (p *prober) run(ctx context.Context) int {
 		Local: measure.Local(ctx, p.plan.Place), Matrix: m,
 	}
 	if p.output == "text" {
-		err = report.ProbeLocal(p.stdout, p.found.Observed.Local, o)
+		err = report.ProbeLocal(p.stdout, p.found.Observed.Local, p.everySource, o)
+	}
+	var why *explainer
+	if !p.noCounterfactuals {
+		why = newExplainer()
 	}
 	attempts := both(p.plan.Expected(ctx, p.judge.List), p.plan.Attempts(ctx, p.noted(all)))
 	for r := range measure.Run(ctx, attempts, p.limits, measure.Meet) {
 		m.Add(&r)
 		p.judge.Add(&r)
+		if why != nil {
+			why.add(&r)
+		}
+	}
+	if why != nil {
+		p.found.Findings = why.findings(ctx)
+		tell(m, p.found.Findings)
 	}
 	if p.expect != "" {
 		p.found.Expected, p.found.Unmet = len(p.judge.List), p.judge.Unmet()

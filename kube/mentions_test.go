@@ -51,3 +51,27 @@ func TestMentions(t *testing.T) {
 		t.Errorf("%d of all, want 15", len(list))
 	}
 }
+
+// FuzzMentions reads any text as a variable of a Secret: what it names is a host, and no more of it is told.
+func FuzzMentions(f *testing.F) {
+	for _, s := range []string{"postgres://u:pass@db.shop:5432/x", "a.b:1,c.d:2", "jdbc:x://[::1]:80", "--x=$(Y)"} {
+		f.Add(s)
+	}
+	c, _ := Read(Path("testdata/mentions"))
+	e := Compile(c, Assumptions{})
+	from, err := e.Find("shop/web")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		m := &mentions{e: e, from: from.Workload}
+		for _, secret := range []bool{false, true} {
+			m.text(from.Workload, Pos{File: "f", Line: 1}, "X", text, secret, true)
+		}
+		for _, x := range m.list {
+			if x.Host == "" || strings.ContainsAny(x.Host, "@/ ") || x.Scheme == "" && len(x.Ports) == 0 {
+				t.Errorf("%q: %+v", text, x)
+			}
+		}
+	})
+}

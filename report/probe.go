@@ -302,6 +302,9 @@ func (p *printer) end(l *probeLine) {
 
 // endWords is what came of some ports, and what that means.
 func endWords(e *probe.End) string {
+	if e.Stage == probe.StageProxy && e.Words != "" {
+		return e.Words
+	}
 	text := ended(e.Protocol, e.Stage, e.Outcome, e.Took)
 	if e.Stage == probe.StageHandshake && e.Protocol == attempt.TCP && e.Words != "" {
 		return "connected, then " + e.Words + answerWords(e)

@@ -81,14 +81,14 @@ func TestProbeByProxy(t *testing.T) {
 			`443( \w+)? allowed by way of http://172\.16\.7\.1:3128: connected, https HTTP/1\.1 200 OK, server: nginx`,
 			`8001( \w+)? allowed by way of http://172\.16\.7\.1:3128: connected, irc`,
 			`80( \w+)? allowed by way of http://172\.16\.7\.1:3128: connected, http HTTP/1\.1 200 OK, server: nginx`,
-			`9( \w+)? inconclusive by way of http://172\.16\.7\.1:3128: proxy: ECONNREFUSED; 503 Service Unavailable \(ERR_CONNECT_FAIL\): its connection ended with ECONNREFUSED`,
-			`8080( \w+)? denied by way of http://172\.16\.7\.1:3128: proxy: denied; 403 Forbidden \(ERR_ACCESS_DENIED\): its rules forbid it`,
+			`9( \w+)? inconclusive by way of http://172\.16\.7\.1:3128: 503 Service Unavailable \(ERR_CONNECT_FAIL\): its connection ended with ECONNREFUSED`,
+			`8080( \w+)? denied by way of http://172\.16\.7\.1:3128: 403 Forbidden \(ERR_ACCESS_DENIED\): its rules forbid it`,
 			`set https_proxy=http://172\.16\.7\.1:3128`,
 		}},
 		{name: "a name that the proxy alone finds", args: []string{"--proxy", squidAt, "https://server.example.test", "https://nowhere.example.test"}, wants: []string{
 			`server\.example\.test port 443: only the proxy .* leads there; directly its name is not found here`,
 			`443( \w+)? allowed by way of http://172\.16\.7\.1:3128: connected, https HTTP/1\.1 200 OK`,
-			`inconclusive by way of .*proxy: .*; 50[03] .*\(ERR_(DNS_FAIL|CANNOT_FORWARD)\): the proxy (does not find the name|knows no way there, or no such name)`,
+			`inconclusive by way of .*50[03] .*\(ERR_(DNS_FAIL|CANNOT_FORWARD)\): the proxy (does not find the name|knows no way there, or no such name)`,
 		}},
 		{name: "https proxy", args: []string{"--proxy", frontAt, "https://172.16.8.2", "irc://172.16.8.2:8001", "http://172.16.8.2"}, wants: []string{
 			`443( \w+)? allowed by way of https://172\.16\.7\.1:3129: connected, https HTTP/1\.1 200 OK.*the proxy's certificate: issued by Example CA`,
@@ -98,7 +98,7 @@ func TestProbeByProxy(t *testing.T) {
 		{name: "socks", args: []string{"--proxy", socksAt, "--proxy", socksHAt, "https://172.16.8.2", "irc://172.16.8.2:8001", "172.16.8.2:9"}, wants: []string{
 			`443( \w+)? allowed by way of socks5://172\.16\.7\.1:1080: connected, https HTTP/1\.1 200 OK`,
 			`8001( \w+)? allowed by way of socks5h://172\.16\.7\.1:1080: connected, irc`,
-			`9( \w+)? inconclusive by way of socks5://172\.16\.7\.1:1080: proxy: refused; connection refused`,
+			`9( \w+)? inconclusive by way of socks5://172\.16\.7\.1:1080: connection refused`,
 		}},
 		{name: "of the environment", env: []string{"https_proxy=" + squidAt, "no_proxy=example.test"}, args: []string{"https://172.16.8.2", "http://172.16.8.2"}, wants: []string{
 			`443( \w+)? allowed by way of http://172\.16\.7\.1:3128: connected`,
@@ -125,8 +125,8 @@ func TestProbeByProxy(t *testing.T) {
 		}},
 		{name: "no proxy there", args: []string{"--proxy", "http://172.16.7.1:9", "--proxy", "http://172.16.7.1:1080", "--proxy", "socks5://172.16.7.1:3128", "https://172.16.8.2"}, wants: []string{
 			`443 https inconclusive by way of http://172\.16\.7\.1:9: refused`,
-			`443 https inconclusive by way of http://172\.16\.7\.1:1080: proxy: failed`,
-			`443 https inconclusive by way of socks5://172\.16\.7\.1:3128: proxy: .*not be a proxy of that kind`,
+			`443 https inconclusive by way of http://172\.16\.7\.1:1080: the proxy closed the connection without an answer`,
+			`443 https inconclusive by way of socks5://172\.16\.7\.1:3128: the proxy was reached.*not be a proxy of that kind`,
 		}},
 		{name: "a proxy that is not found", args: []string{"--proxy", "http://proxy.invalid:3128", "172.16.8.2:9"}, wants: []string{`the proxy http://proxy\.invalid:3128: .*proxy\.invalid`}},
 	})
@@ -141,7 +141,7 @@ func TestProbeProxyLogin(t *testing.T) {
 		{name: "none", args: []string{"--proxy", squidAt, "--proxy", socksAt, "172.16.8.2:80", "http://172.16.8.2"}, wants: []string{
 			`the proxy http://172\.16\.7\.1:3128 wants a login: 407 Proxy Authentication Required.*: it wants a login, by Basic`,
 			`give it one: http://USER:PASSWORD@172\.16\.7\.1:3128`,
-			`80( \w+)? denied by way of socks5://172\.16\.7\.1:1080: proxy: denied; it lets nobody in without a user and a password`,
+			`80( \w+)? denied by way of socks5://172\.16\.7\.1:1080: it lets nobody in without a user and a password`,
 		}},
 		{name: "wrong", args: []string{"--proxy", "http://alice:wrong@172.16.7.1:3128", "172.16.8.2:80"}, wants: []string{`it does not accept the user and password`}, not: []string{"alice", "wrong"}},
 		{name: "right", args: []string{"--proxy", usersAt, "172.16.8.2:80", "http://172.16.8.2"}, wants: []string{
@@ -172,16 +172,16 @@ func TestProbeProxyThatSaysYes(t *testing.T) {
 	testhost.Python(r.Server, 81, acceptor, "81")
 	runProxyCases(t, r.Client, []proxyCase{
 		{name: "mute", args: []string{"--proxy", "http://172.16.7.1:3000", "--proxy", "socks5h://172.16.7.1:3000", "172.16.8.2:81", "https://172.16.8.2:82"}, wants: []string{
-			`81( \w+)? inconclusive by way of http://172\.16\.7\.1:3000: connected; the proxy granted a tunnel, as it does to a name that does not exist, and nothing came out of it`,
-			`81( \w+)? inconclusive by way of socks5h://172\.16\.7\.1:3000: connected`,
-			`82( \w+)? inconclusive by way of http://172\.16\.7\.1:3000: connected`,
+			`81( \w+)? inconclusive by way of http://172\.16\.7\.1:3000: the proxy granted a tunnel, as it does to a name that does not exist, and nothing came out of it`,
+			`81( \w+)? inconclusive by way of socks5h://172\.16\.7\.1:3000: the proxy granted a tunnel`,
+			`82( \w+)? inconclusive by way of http://172\.16\.7\.1:3000: the proxy granted a tunnel`,
 		}},
 		{name: "a page", args: []string{"--proxy", "http://172.16.7.1:3001", "https://172.16.8.2:82", "ssh://172.16.8.2"}, wants: []string{
-			`82 https inconclusive by way of http://172\.16\.7\.1:3001: connected; the proxy granted a tunnel, as it does to a name that does not exist, and in it: speaks http, not https`,
+			`82 https inconclusive by way of http://172\.16\.7\.1:3001: the proxy granted a tunnel, as it does to a name that does not exist, and in it: speaks http, not https`,
 		}},
 		{name: "an honest one before a mute server", args: []string{"--proxy", squidAt, "172.16.8.2:81", "172.16.8.2:82"}, wants: []string{
 			`81( \w+)? allowed by way of http://172\.16\.7\.1:3128: connected, closed the connection at once 82`,
-			`82( \w+)? inconclusive by way of http://172\.16\.7\.1:3128: proxy: .*500 Unable to connect: the proxy had no connection`,
+			`82( \w+)? inconclusive by way of http://172\.16\.7\.1:3128: 500 Unable to connect: the proxy had no connection`,
 		}},
 	})
 }
@@ -276,5 +276,34 @@ func valid(t *testing.T, schema, text string) {
 	}
 	if err != nil {
 		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+func TestProbeSocksLogin(t *testing.T) {
+	r := behind(t)
+	testhost.Nginx(r.Server)
+	testhost.MicrosocksUsers(r.Router)
+	runProxyCases(t, r.Client, []proxyCase{
+		{name: "none", args: []string{"--proxy", "socks5://172.16.7.1:3128", "http://172.16.8.2"}, wants: []string{
+			`80 http denied by way of socks5://172\.16\.7\.1:3128: it lets nobody in without a user and a password`,
+		}},
+		{name: "wrong", args: []string{"--proxy", "socks5://alice:wrong@172.16.7.1:3128", "http://172.16.8.2"}, wants: []string{
+			`80 http denied by way of socks5://172\.16\.7\.1:3128: .*not accept`,
+		}, not: []string{"alice", "wrong"}},
+		{name: "right", args: []string{"--proxy", "socks5h://alice:secret@172.16.7.1:3128", "http://172.16.8.2"}, wants: []string{
+			`80 http allowed by way of socks5h://172\.16\.7\.1:3128: connected, http HTTP/1\.1 200 OK`,
+		}, not: []string{"alice"}},
+	})
+}
+
+// TestProbeProxyOnce tells once that a proxy is needed, though findings know it too.
+func TestProbeProxyOnce(t *testing.T) {
+	r := behind(t)
+	testhost.Nginx(r.Server)
+	squidBehind(t, r, "http_access allow all")
+	got := r.Client.Run(probeTimeout, "", append(testhost.WithResolver(t, "nameserver 127.0.0.1"), "env", "-u", "NO_PROXY", "-u", "no_proxy", "http_proxy="+squidAt, sallyport(t), "probe", "--timeout", "1s", "--sources", "none", "http://172.16.8.2")...)
+	shows(t, got.Stdout, `only the proxy http://172\.16\.7\.1:3128 leads there`)
+	if strings.Contains(got.Stdout, "proxy-needed") {
+		t.Errorf("tells it twice:\n%s", got.Stdout)
 	}
 }

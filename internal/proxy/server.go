@@ -46,6 +46,24 @@ func ParseServer(value string) (Server, error) {
 	return s, nil
 }
 
+// WithoutUser is a proxy's URL, with a scheme or without, less its user and password, however wrong it is.
+func WithoutUser(value string) string {
+	scheme, rest, some := strings.Cut(value, "://")
+	if some {
+		scheme += "://"
+	} else {
+		scheme, rest = "", value
+	}
+	authority, path, slash := strings.Cut(rest, "/")
+	if i := strings.LastIndexByte(rest, '@'); i > len(authority) { // a password with a slash in it, which ought to be %2F
+		authority, path, slash = rest[i+1:], "", false
+	}
+	if slash {
+		path = "/" + path
+	}
+	return scheme + authority[strings.LastIndexByte(authority, '@')+1:] + path
+}
+
 // Socks reports whether it is a SOCKS5 proxy, as curl(1) spells it.
 func (s *Server) Socks() bool { return strings.HasPrefix(s.Scheme, "socks5") }
 

@@ -207,6 +207,7 @@ func (p *prober) run(ctx context.Context) int {
 		shell.Problem(p.stderr, "interrupted: what follows is what it has")
 	}
 	p.found.Ways, p.found.Readings = m.Ways(p.proxies, p.unfound), p.proxies.Readings(p.seen)
+	p.found.Findings = untold(p.found.Findings, p.found.Ways)
 	if p.declared != nil {
 		c := m.Compare(p.declared)
 		p.found.Comparison = &c

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport/sallyport/diagnose"
 	"github.com/sallyport/sallyport/internal/proxy"
 	"github.com/sallyport/sallyport/probe"
 	"github.com/sallyport/sallyport/probe/measure"
@@ -40,22 +41,11 @@ func (l *proxyList) Set(value string) error {
 		err = fmt.Errorf("the scheme %s is not spoken: want one of %s", s.Scheme, strings.Join(proxy.Schemes, ", "))
 	}
 	if err != nil {
-		l.err = errors.Join(l.err, fmt.Errorf("--proxy %s %w", withoutUser(value), err))
+		l.err = errors.Join(l.err, fmt.Errorf("--proxy %s %w", proxy.WithoutUser(value), err))
 		return nil
 	}
 	l.servers = append(l.servers, s)
 	return nil
-}
-
-// withoutUser is a URL without its user and password, however wrong it is.
-func withoutUser(value string) string {
-	scheme, rest, some := strings.Cut(value, "://")
-	if !some {
-		scheme, rest = "", value
-	} else {
-		scheme += "://"
-	}
-	return scheme + rest[strings.LastIndexByte(rest, '@')+1:]
 }
 
 // environment is this process's.
@@ -136,4 +126,14 @@ func (p *prober) useProxies(ctx context.Context) {
 	if p.proxies != nil {
 		p.plan.Proxies = p.proxies.For
 	}
+}
+
+// untold are the findings that say no more than a way does that leads by a proxy alone.
+func untold(findings []diagnose.Finding, ways []*probe.Way) []diagnose.Finding {
+	return slices.DeleteFunc(findings, func(f diagnose.Finding) bool {
+		return f.Cause == diagnose.ProxyNeeded && slices.ContainsFunc(ways, func(w *probe.Way) bool {
+			to := f.Attempt.Destination
+			return w.Kind == probe.OnlyByProxy && (w.Name == f.Attempt.Name || w.Name == to.Addr().String()) && slices.Contains(w.Ports, to.Port())
+		})
+	})
 }

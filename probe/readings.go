@@ -93,4 +93,3 @@ func (r *Reading) Rules() []string {
 	}
 	return slices.Sorted(maps.Keys(rules))
 }
-

@@ -163,4 +163,3 @@ func (p *Proxies) next(w *Way) []string {
 	}
 	return append(list, fmt.Sprintf("Java reads -D%[1]s.proxyHost=%[2]s -D%[1]s.proxyPort=%[3]d alone, Node its variables with NODE_USE_ENV_PROXY=1", t.web(), w.Via.Host, w.Via.Port))
 }
-

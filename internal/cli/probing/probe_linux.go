@@ -22,8 +22,9 @@ import (
 
 const probeAbout = `Measures what a client socket may do here: each way to choose the source, by TCP and UDP, first without any network, then at each
 TARGET. A TARGET is HOST:PORTS (mail.example:25, host:1-1024, host:common), or a URL whose protocol is then spoken (smtp://mail.example,
-https://api.example/health, ssh://host), a directory of Kubernetes objects, or kubernetes: what each pod has. Nothing is sent to any other destination. With --output yaml it writes the observed profile, which
-sheet, diff, check and run --profile take.`
+https://api.example/health, ssh://host), or a directory of Kubernetes objects, or kubernetes: what each pod has. Nothing is sent to
+any other destination, but for the proxies that the environment names. With --output yaml it writes the observed profile, which sheet,
+diff, check and run --profile take.`
 
 // probeFlags are the flags of probe.
 type probeFlags struct {

@@ -109,6 +109,9 @@ func ProbeText(w io.Writer, found *Probe, o TextOptions) error {
 	for _, c := range m.Contrasts() {
 		p.head("source", contrastWords(&c))
 	}
+	for _, c := range m.NameContrasts() {
+		p.head("name", nameContrastWords(&c))
+	}
 	last := ""
 	for _, r := range m.Rows() {
 		head := r.Addr.String()
@@ -116,13 +119,14 @@ func ProbeText(w io.Writer, found *Probe, o TextOptions) error {
 			head = r.Name + " (" + head + ")"
 		}
 		head += " " + r.Protocol.String()
+		head += reflectorHead(r)
 		if head != last {
 			p.line("")
 			p.line(p.paint(bold, head))
 			last = head
 		}
 		for _, e := range r.Ends {
-			p.row(e.Ports().String()+" "+r.Source, endWords(e))
+			p.row(e.Ports().String()+" "+r.Source, endWords(e)+reflectorHint(r, e))
 		}
 	}
 	_, err := io.WriteString(w, p.b.String())

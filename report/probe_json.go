@@ -27,18 +27,19 @@ type Unresolved struct {
 // The shapes of docs/probe.schema.json.
 type (
 	probeJSON struct {
-		Version     int               `json:"version"`
-		Host        string            `json:"host"`
-		Begin       *time.Time        `json:"begin"`
-		End         *time.Time        `json:"end"`
-		Attempts    int               `json:"attempts"`
-		Local       []probeLocal      `json:"local"`
-		Contrasts   []probeContrast   `json:"contrasts"`
-		Rows        []probeRow        `json:"rows"`
-		Unresolved  []probeUnresolved `json:"unresolved"`
-		Differences []probeDifference `json:"differences"`
-		Expected    int               `json:"expected"`
-		Unmet       []probeUnmet      `json:"unmet"`
+		Version     int                 `json:"version"`
+		Host        string              `json:"host"`
+		Begin       *time.Time          `json:"begin"`
+		End         *time.Time          `json:"end"`
+		Attempts    int                 `json:"attempts"`
+		Local       []probeLocal        `json:"local"`
+		Contrasts   []probeContrast     `json:"contrasts"`
+		Names       []probeNameContrast `json:"names"`
+		Rows        []probeRow          `json:"rows"`
+		Unresolved  []probeUnresolved   `json:"unresolved"`
+		Differences []probeDifference   `json:"differences"`
+		Expected    int                 `json:"expected"`
+		Unmet       []probeUnmet        `json:"unmet"`
 	}
 	probeUnresolved struct {
 		Target string `json:"target"`
@@ -80,10 +81,11 @@ type (
 		Words  string       `json:"words"`
 	}
 	probeAnswer struct {
-		Service string   `json:"service"`
-		Version string   `json:"version"`
-		Detail  []string `json:"detail"`
-		Banner  string   `json:"banner"`
+		Service   string          `json:"service"`
+		Version   string          `json:"version"`
+		Detail    []string        `json:"detail"`
+		Banner    string          `json:"banner"`
+		Reflected *probeReflected `json:"reflected"`
 	}
 	probeUnmet struct {
 		File   string `json:"file"`
@@ -129,6 +131,7 @@ func ProbeJSON(w io.Writer, p *Probe) error {
 			c.Source, endOf(c.Verdict, c.Stage, c.Outcome, probe.NoLayer, c.Took), c.Count, c.Of, c.Verdict == probe.Allowed,
 		})
 	}
+	doc.Names = nameContrastsOf(m)
 	for _, r := range m.Rows() {
 		row := probeRow{r.Target, r.Name, r.Addr.String(), r.Protocol.String(), r.Source, []probeCut{}}
 		for _, e := range r.Ends {
@@ -190,7 +193,7 @@ func answerOf(a *probe.Answer) *probeAnswer {
 	if detail == nil {
 		detail = []string{}
 	}
-	return &probeAnswer{a.Service, a.Version, detail, a.Banner}
+	return &probeAnswer{a.Service, a.Version, detail, a.Banner, reflectedOf(a.Reflected)}
 }
 
 func probePorts(p flowset.Ports) [][2]uint16 {

@@ -54,6 +54,7 @@ func (b *batch) attr(kind uint16, data []byte) {
 func (b *batch) text(kind uint16, s string) { b.attr(kind, append([]byte(s), 0)) }
 func (b *batch) u32(kind uint16, v uint32)  { b.attr(kind, binary.BigEndian.AppendUint32(nil, v)) }
 func (b *batch) data(kind uint16, v []byte) { b.nest(kind, func() { b.attr(unix.NFTA_DATA_VALUE, v) }) }
+
 func (b *batch) nest(kind uint16, in func()) {
 	at := len(b.b)
 	b.attr(unix.NLA_F_NESTED|kind, nil)

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// places are the connections that may be open at a time. When none is left, the connection makes room that has been there for longest without
-// proving the token: of the same source where that has too many, else of all. So whoever opens thousands and says nothing keeps nobody out who
+// places are the connections that may be open at a time. When none is left, one makes room that was answered and only waits for its client to close,
+// or else that has been there for longest without proving the token: of the same source where that has too many, else of all. So whoever opens thousands and says nothing keeps nobody out who
 // proves the token at once.
 type places struct {
 	mu             sync.Mutex
@@ -90,6 +90,16 @@ func (p *places) proved(c *place) bool {
 	}
 	p.unwait(c)
 	return true
+}
+
+// finished lets a connection that was answered make room before all others.
+func (p *places) finished(c *place) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !c.gone {
+		p.unwait(c)
+		c.every, c.own = p.waiting.PushFront(c), p.sources[c.source].waiting.PushFront(c)
+	}
 }
 
 // leave gives a place back.

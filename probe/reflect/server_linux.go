@@ -150,10 +150,7 @@ func (s *Server) accept(ctx context.Context, l *net.TCPListener, conns *sync.Wai
 		}
 		peer, local := addrPortOf(sock.RemoteAddr()), addrPortOf(sock.LocalAddr())
 		s.count(func(t *Stats) { t.Connections++ })
-		place := s.places.take(sourceOf(peer.Addr()), func() {
-			_ = sock.SetLinger(0)
-			_ = sock.Close()
-		})
+		place := s.places.take(sourceOf(peer.Addr()), func() { _ = sock.Close() })
 		if place == nil {
 			_ = sock.SetLinger(0)
 			_ = sock.Close()

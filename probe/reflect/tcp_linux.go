@@ -44,6 +44,7 @@ func (c *conn) serve() {
 	}
 	// The client knows where the answer ends. To close before it has read all that it was sent would reset the connection (RFC 1122, section 4.2.2.13).
 	_ = c.sock.SetDeadline(time.Now().Add(lingerTime))
+	c.s.places.finished(c.place)
 	_, _ = io.Copy(io.Discard, in)
 }
 

@@ -3,6 +3,7 @@
 package measure
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -94,14 +95,8 @@ func greetReflect(s *session) (*probe.Answer, error) {
 	return nil, errors.New("the reflector finds each proof too old")
 }
 
-// lineReader is what reads lines and bytes.
-type lineReader interface {
-	io.Reader
-	ReadBytes(byte) ([]byte, error)
-}
-
 // reflectAnswer reads the answer to a request, and what comes with it. Again is where the request has to be made once more.
-func (s *session) reflectAnswer(in lineReader, x *exchange) (again bool, err error) {
+func (s *session) reflectAnswer(in *bufio.Reader, x *exchange) (again bool, err error) {
 	line, err := in.ReadBytes('\n')
 	if err != nil {
 		return false, err
@@ -120,8 +115,9 @@ func (s *session) reflectAnswer(in lineReader, x *exchange) (again bool, err err
 		return true, nil
 	}
 	x.back = make([]byte, x.sent)
-	n, _ := io.ReadFull(in, x.back) // what did not come is told
-	x.back = x.back[:n]
+	n, _ := io.ReadFull(in, x.back)           // what did not come is told
+	more, _ := in.Peek(min(in.Buffered(), 1)) // that has come already: nothing should
+	x.back = append(x.back[:n], more...)
 	return false, nil
 }
 
@@ -240,6 +236,8 @@ func passageWords(r *probe.Reflected) []string {
 	}{{&r.Out, "out"}, {&r.Back, "back"}} {
 		switch p := w.p; {
 		case p.Differ < 0:
+		case p.Differ == p.Sent:
+			list = append(list, fmt.Sprintf("after the %d bytes that were sent more arrived on the way %s", p.Sent, w.way))
 		case p.Differ == p.Came:
 			list = append(list, fmt.Sprintf("of %d bytes only the first %d arrived on the way %s", p.Sent, p.Came, w.way))
 		default:
@@ -253,7 +251,9 @@ func passageWords(r *probe.Reflected) []string {
 func (s *session) reflectorFailed(err error) error {
 	var errno syscall.Errno
 	switch {
-	case s.read > 0 || errors.Is(err, errNoToken):
+	case s.reflect == nil:
+		return errNoToken
+	case s.read > 0:
 		return err
 	case s.a.Protocol == attempt.UDP && errors.Is(err, os.ErrDeadlineExceeded):
 		return &failure{"dropped on the way, or no reflector, or another token there, or clocks more than 10 minutes apart", err}

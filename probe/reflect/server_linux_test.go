@@ -170,7 +170,7 @@ func TestChanged(t *testing.T) {
 	}{
 		"changed":    {func(b []byte) []byte { b[300] ^= 1; return b }, 1000, 300},
 		"taken away": {func(b []byte) []byte { return b[:700] }, 700, 700},
-		"doubled":    {func(b []byte) []byte { return bytes.Replace(b, []byte{255}, []byte{255, 255}, 1) }, 1000, 256},
+		"doubled":    {func(b []byte) []byte { return bytes.Replace(b, []byte{255}, []byte{255, 255}, 1) }, 1001, 256},
 		"no 8th bit": {func(b []byte) []byte {
 			for i := range b {
 				b[i] &= 0x7f

@@ -96,6 +96,8 @@ func (c *conn) bare(in *bufio.Reader, out io.Writer) bool {
 			return c.proven
 		}
 		came := c.body(in, p.Length)
+		more, _ := in.Peek(min(in.Buffered(), 1)) // one byte too many says enough
+		came = append(came, more...)
 		s := c.seen()
 		if f == stale {
 			s = &Seen{Time: s.Time, Stale: true}

@@ -124,6 +124,12 @@ func (m *Matrix) NameContrasts() []NameContrast {
 			}
 		}
 	}
+	tried := func(service string, addr netip.Addr, port uint16) bool { // without a name
+		return slices.ContainsFunc(rows, func(r *MatrixRow) bool {
+			return reflectorOf(r.Target) == service && saidIn(r.Target) == "" && r.Addr == addr &&
+				slices.ContainsFunc(r.Ends, func(e *End) bool { return slices.Contains(e.ports, port) })
+		})
+	}
 	var list []NameContrast
 	for _, r := range rows {
 		service := reflectorOf(r.Target)
@@ -144,7 +150,7 @@ func (m *Matrix) NameContrasts() []NameContrast {
 						other = x.Target
 					}
 				}
-				if other == "" {
+				if other == "" || name == "" && saidIn(r.Target) != "" && tried(service, r.Addr, p) { // the same without the name tells it
 					continue
 				}
 				i := slices.IndexFunc(list, func(c NameContrast) bool {

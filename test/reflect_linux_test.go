@@ -161,6 +161,7 @@ func TestReflectUnprivileged(t *testing.T) {
 		want   string
 	}{
 		{[]string{"setpriv", "--bounding-set", "-net_admin,-net_raw", bin, "reflect", "--all-ports", "172.16.6.1"}, 125, "CAP_NET_ADMIN"},
+		{[]string{"setpriv", "--bounding-set", "-net_bind_service", bin, "reflect", "--all-ports", "172.16.6.1"}, 125, "CAP_NET_BIND_SERVICE beside"},
 		{[]string{bin, "reflect", "--all-ports", "203.0.113.7"}, 125, "ip addr add 203.0.113.7/32 dev lo adds it"},
 		{[]string{bin, "reflect", "--all-ports", "everything"}, 2, "want one address of this host"},
 		{[]string{bin, "reflect", "--listen", "host.example:80"}, 2, "is no address"},
@@ -193,7 +194,7 @@ func TestReflectTyped(t *testing.T) {
 	}
 	command = strings.Replace(command, "sallyport probe", sallyport(t)+" probe --sources none", 1)
 	got := p.Client.Run(probeTimeout, "", "/bin/sh", "-c", command)
-	if got.Status != 0 || strings.Count(got.Stdout, "not translated, bytes intact both ways") != 2 {
+	if got.Status != 0 || strings.Count(got.Stdout, "unchanged, bytes intact both ways") != 2 {
 		t.Errorf("%s\nstatus %d\n%s%s", command, got.Status, got.Stdout, got.Stderr)
 	}
 }

@@ -189,6 +189,9 @@ func (s *session) reflected(x *exchange, r *probe.Reflected, service string) *pr
 	return a
 }
 
+// instead says what may stand between: a translator of addresses and a proxy look alike from both ends.
+const instead = ", by NAT or a proxy"
+
 // seenWords say by which address the reflector saw the source.
 func seenWords(r *probe.Reflected, many bool) string {
 	from, as := r.Local, r.Seen
@@ -196,17 +199,17 @@ func seenWords(r *probe.Reflected, many bool) string {
 	case !from.IsValid():
 		return fmt.Sprintf("seen as %v", as)
 	case from == as && many:
-		return fmt.Sprintf("seen as %v, not translated", as.Addr())
+		return fmt.Sprintf("seen as %v, unchanged", as.Addr())
 	case from == as:
-		return fmt.Sprintf("seen as %v, not translated", as)
+		return fmt.Sprintf("seen as %v, unchanged", as)
 	case !many:
-		return fmt.Sprintf("seen as %v, translated from %v", as, from)
+		return fmt.Sprintf("seen as %v instead of %v%s", as, from, instead)
 	case from.Addr() == as.Addr():
-		return fmt.Sprintf("seen as %v, from another port than it has", as.Addr())
+		return fmt.Sprintf("seen as %v, from another port than its own%s", as.Addr(), instead)
 	case from.Port() == as.Port():
-		return fmt.Sprintf("seen as %v, translated from %v, the port kept", as.Addr(), from.Addr())
+		return fmt.Sprintf("seen as %v instead of %v, the port kept%s", as.Addr(), from.Addr(), instead)
 	}
-	return fmt.Sprintf("seen as %v, translated from %v, the port too", as.Addr(), from.Addr())
+	return fmt.Sprintf("seen as %v instead of %v, from another port than its own%s", as.Addr(), from.Addr(), instead)
 }
 
 // reachedWords say where the attempt arrived; "" where that is its destination.
@@ -217,11 +220,11 @@ func reachedWords(r *probe.Reflected, to netip.AddrPort, many bool) string {
 	case at == to:
 		return ""
 	case at.Addr() == to.Addr() && many:
-		return "arrived at another port: the destination is translated"
+		return "arrived at another port" + instead
 	case at.Port() == to.Port():
-		return fmt.Sprintf("arrived at %v: the destination is translated", at.Addr())
+		return fmt.Sprintf("arrived at %v instead%s", at.Addr(), instead)
 	}
-	return fmt.Sprintf("arrived at %v: the destination is translated", at)
+	return fmt.Sprintf("arrived at %v instead%s", at, instead)
 }
 
 // passageWords say whether the bytes came as they were sent.
@@ -256,9 +259,9 @@ func (s *session) reflectorFailed(err error) error {
 	case s.read > 0:
 		return err
 	case s.a.Protocol == attempt.UDP && errors.Is(err, os.ErrDeadlineExceeded):
-		return &failure{"dropped on the way, or no reflector, or another token there, or clocks more than 10 minutes apart", err}
+		return &failure{"dropped on the way, or no reflector is there, or it has another token, or the clocks are more than 10 minutes apart", err}
 	case errors.As(err, &errno) && errno != syscall.ECONNRESET, errors.Is(err, os.ErrDeadlineExceeded):
 		return err
 	}
-	return &failure{"closed without an answer, as something on the way may do, and a reflector that has another token", err}
+	return &failure{"closed without an answer, by something on the way, or by a reflector that has another token", err}
 }

@@ -58,7 +58,10 @@ func (c *conn) secure(in *bufio.Reader) bool {
 			for _, p := range hello.SupportedProtos[:min(len(hello.SupportedProtos), 8)] {
 				seen.ALPN = append(seen.ALPN, p[:min(len(p), 32)])
 			}
-			inner := &tls.Config{Certificates: []tls.Certificate{*c.s.certificate}, MinVersion: tls.VersionTLS12, SessionTicketsDisabled: true}
+			inner := &tls.Config{
+				Certificates: []tls.Certificate{*c.s.certificate}, MinVersion: tls.VersionTLS12, SessionTicketsDisabled: true,
+				CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384}, // strangers get no more work of us than that
+			}
 			if slices.Contains(hello.SupportedProtos, "http/1.1") { // else none is agreed on, and the client goes on or not
 				inner.NextProtos = []string{"http/1.1"}
 			}

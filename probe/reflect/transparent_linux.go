@@ -1,6 +1,7 @@
 package reflect
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -34,6 +35,9 @@ func (s *Server) listenAll(addrs []netip.Addr, except []Ports) error {
 		if !isLocal(a) {
 			return fmt.Errorf("all ports of %v: this host does not have the address; ip addr shows those that it has, ip addr add %v/%d dev lo adds it", a, a, a.BitLen())
 		}
+		if err := canAnswer(a); err != nil {
+			return err
+		}
 		l, p, err := s.open(netip.AddrPortFrom(a, 0), true)
 		if err != nil {
 			return err
@@ -59,24 +63,46 @@ func isLocal(a netip.Addr) bool {
 	return true
 }
 
-// sendFrom sends a datagram from an address and port that is not the listening socket's, by a socket of its own.
-func sendFrom(b []byte, to, from netip.AddrPort) error {
+// canAnswer tries what an answer from a port below 1024 takes: without that right they would be lost in silence.
+func canAnswer(a netip.Addr) error {
+	fd, err := answerFrom(netip.AddrPortFrom(a, 1))
+	switch {
+	case errors.Is(err, unix.EACCES):
+		return fmt.Errorf("answer from ports below 1024 of %v: %w: all ports take CAP_NET_BIND_SERVICE beside CAP_NET_ADMIN; run it as root, or once: setcap cap_net_admin,cap_net_bind_service=ep $(command -v sallyport-probe)", a, err)
+	case err == nil:
+		_ = unix.Close(fd)
+	}
+	return nil // what else fails, the listening socket will tell
+}
+
+// answerFrom is a socket that sends from an address and port that is not the listening socket's.
+func answerFrom(from netip.AddrPort) (int, error) {
 	family := unix.AF_INET
 	if from.Addr().Is6() {
 		family = unix.AF_INET6
 	}
 	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
+		return -1, err
+	}
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) // another answer from there may be on its way
+	if err = transparent(fd, from.Addr().Is6()); err == nil {
+		err = unix.Bind(fd, sockaddr(from))
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// sendFrom sends a datagram from an address and port that is not the listening socket's, by a socket of its own.
+func sendFrom(b []byte, to, from netip.AddrPort) error {
+	fd, err := answerFrom(from)
+	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	if err := transparent(fd, from.Addr().Is6()); err != nil {
-		return err
-	}
-	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) // another answer from there may be on its way
-	if err := unix.Bind(fd, sockaddr(from)); err != nil {
-		return err
-	}
 	return unix.Sendto(fd, b, 0, sockaddr(to))
 }
 

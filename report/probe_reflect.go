@@ -13,7 +13,7 @@ import (
 func nameContrastWords(c *probe.NameContrast) string {
 	what := map[string]string{"reflect": "bytes of no known protocol", "reflect-tls": "TLS", "reflect-http": "HTTP"}[c.Service]
 	where := fmt.Sprintf("%v port %s", c.Addr, c.Ports())
-	end := ended(c.Stage, c.Outcome, c.Took)
+	end := ended(attempt.TCP, c.Stage, c.Outcome, c.Took)
 	if end == "connected" {
 		end = "connected, and no answer of the reflector came"
 	}
@@ -29,20 +29,24 @@ func nameContrastWords(c *probe.NameContrast) string {
 	return what + where + ": " + end + "; by " + c.Other + " it does"
 }
 
-// reflectorHead tells the targets of one destination apart, which are asked by other names and protocols.
-func reflectorHead(r *probe.MatrixRow) string {
-	if strings.HasPrefix(r.Target, "reflect") {
-		return ", " + r.Target
+// saidName is the name that a target has a reflector asked by, as it stands in the target.
+func saidName(r *probe.MatrixRow) string {
+	scheme, rest, _ := strings.Cut(r.Target, "://")
+	if !strings.HasPrefix(scheme, "reflect") {
+		return ""
+	}
+	if _, name, _ := strings.Cut(rest, "/"); name != "" {
+		return "/" + name
 	}
 	return ""
 }
 
-// reflectorHint says what may be the reason where a reflector did not answer: it tells nothing to those who do not prove its token.
-func reflectorHint(r *probe.MatrixRow, e *probe.End) string {
-	if reflectorHead(r) == "" || e.Words == "" || e.Outcome.Kind == attempt.Connected || e.Stage != probe.StageHandshake {
-		return ""
+// reflectorWords is endWords, and what may be the reason where a reflector did not answer: it tells nothing to those who do not prove its token.
+func reflectorWords(r *probe.MatrixRow, e *probe.End) string {
+	if r.Protocol == attempt.UDP && strings.HasPrefix(r.Target, "reflect") && e.Outcome.Kind == attempt.TimedOut && e.Words != "" {
+		return ended(e.Protocol, e.Stage, e.Outcome, e.Took) + ": " + e.Words
 	}
-	return "; " + e.Words
+	return endWords(e)
 }
 
 // The shapes of docs/probe.schema.json that reflectors fill.

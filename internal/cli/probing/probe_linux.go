@@ -31,6 +31,7 @@ type probeFlags struct {
 	reflectToken                           string
 	timeout                                time.Duration
 	rate, concurrency                      int
+	everySource, noCounterfactuals         bool
 }
 
 func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -44,6 +45,8 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.StringVar(&f.compare, "compare", "", "the `PROFILE` that was declared: show where it and what is observed differ, and exit with 1 where they do")
 	fs.StringVar(&f.expect, "expect", "", "a `FILE` of attempts and what must come of them: exit with 1 where something else does")
 	fs.StringVar(&f.reflectToken, "reflect-token-file", "", "a `FILE` with the token of the sallyport reflect that reflect:// targets name; without, SALLYPORT_REFLECT_TOKEN has it")
+	fs.BoolVar(&f.everySource, "all", false, "text: show every source, not only those that made a difference")
+	fs.BoolVar(&f.noCounterfactuals, "no-counterfactuals", false, "do not ask why attempts failed, which makes a few more of them")
 	fs.StringVar(&f.output, "output", "text", "text, json, markdown, junit, html, or yaml: the observed profile")
 	if status, done := shell.Parse(fs, args, stdout); done {
 		return status
@@ -141,6 +144,7 @@ func (p *prober) run(ctx context.Context) int {
 		return shell.Usage
 	}
 	defer end()
+	p.found.All = p.everySource
 	host, _ := os.Hostname()
 	o := report.TextOptions{Color: shell.Colour(p.stdout), Width: shell.Columns(p.stdout)}
 	m := &probe.Matrix{}
@@ -149,12 +153,23 @@ func (p *prober) run(ctx context.Context) int {
 		Local: measure.Local(ctx, p.plan.Place), Matrix: m,
 	}
 	if p.output == "text" {
-		err = report.ProbeLocal(p.stdout, p.found.Observed.Local, o)
+		err = report.ProbeLocal(p.stdout, p.found.Observed.Local, p.everySource, o)
+	}
+	var why *explainer
+	if !p.noCounterfactuals {
+		why = newExplainer()
 	}
 	attempts := both(p.plan.Expected(ctx, p.judge.List), p.plan.Attempts(ctx, withCompanions(all)))
 	for r := range measure.Run(ctx, attempts, p.limits, p.meet) {
 		m.Add(&r)
 		p.judge.Add(&r)
+		if why != nil {
+			why.add(&r)
+		}
+	}
+	if why != nil {
+		p.found.Findings = why.findings(ctx)
+		tell(m, p.found.Findings)
 	}
 	if p.expect != "" {
 		p.found.Expected, p.found.Unmet = len(p.judge.List), p.judge.Unmet()

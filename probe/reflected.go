@@ -100,6 +100,14 @@ type NameContrast struct {
 // Ports are those where it is so.
 func (c *NameContrast) Ports() flowset.Ports { return flowset.PortsOf(c.ports...) }
 
+// What is "name" or "protocol": what made the difference.
+func (c *NameContrast) What() string {
+	if c.Name != "" {
+		return "name"
+	}
+	return "protocol"
+}
+
 // NameContrasts are what a name, TLS or HTTP made of attempts at reflectors without a bind.
 func (m *Matrix) NameContrasts() []NameContrast {
 	type at struct {

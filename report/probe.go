@@ -154,7 +154,7 @@ func (p *printer) standsOut(found *Probe) {
 		p.head("source", contrastWords(&c))
 	}
 	for _, c := range m.NameContrasts() {
-		p.head("name", nameContrastWords(&c))
+		p.head(c.What(), nameContrastWords(&c))
 	}
 	if p.b.Len() > before {
 		p.line("")

@@ -59,7 +59,7 @@ func greetReflectTLS(s *session) (*probe.Answer, error) {
 	}
 	raw.inside = true
 	leaf := c.ConnectionState().PeerCertificates[0]
-	s.conn, s.first = c, nil
+	s.conn, s.first, s.read = c, nil, 0
 	s.in.Reset(s)
 	r := &probe.Reflected{Name: name}
 	a, err := s.reflectHTTP(host, r, "reflect-tls")

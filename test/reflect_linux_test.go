@@ -2,6 +2,8 @@ package test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -197,4 +199,39 @@ func TestReflectTyped(t *testing.T) {
 	if got.Status != 0 || strings.Count(got.Stdout, "unchanged, bytes intact both ways") != 2 {
 		t.Errorf("%s\nstatus %d\n%s%s", command, got.Status, got.Stdout, got.Stderr)
 	}
+}
+
+// TestReflectTokenFile has the token in a file at both ends, one of them from a system whose lines end otherwise.
+func TestReflectTokenFile(t *testing.T) {
+	p := testhost.NewPair(t)
+	dir := t.TempDir()
+	for name, text := range map[string]string{"there": testhost.ReflectToken + "\n", "here": testhost.ReflectToken + "\r\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := testhost.Start(p.Server, sallyport(t), "reflect", "--token-file", filepath.Join(dir, "there"))
+	p.Server.AwaitListen(s, testhost.PortReflect)
+	got := p.Client.Run(probeTimeout, "", sallyport(t), "probe", "--sources", "none", "--reflect-token-file", filepath.Join(dir, "here"), "reflect://172.16.6.1")
+	if got.Status != 0 || !strings.Contains(got.Stdout, "unchanged, bytes intact both ways") {
+		t.Errorf("status %d\n%s%s", got.Status, got.Stdout, got.Stderr)
+	}
+	if strings.Contains(s.Output(), testhost.ReflectToken) || !strings.Contains(s.Output(), "--reflect-token-file FILE") {
+		t.Errorf("it says %s", s.Output())
+	}
+}
+
+// TestReflectFewDescriptors answers a good client also where a flood could use up all descriptors.
+func TestReflectFewDescriptors(t *testing.T) {
+	p := testhost.NewPair(t)
+	s := testhost.Start(p.Server, "/usr/bin/env", "SALLYPORT_REFLECT_TOKEN="+testhost.ReflectToken, "/bin/sh", "-c", `ulimit -n 100; exec "$0" reflect`, sallyport(t))
+	p.Server.AwaitListen(s, testhost.PortReflect)
+	flood := testhost.Python(p.Client, 7000, `
+import socket
+held = [socket.create_connection(("172.16.6.1", 7531)) for _ in range(500)]
+l = socket.create_server(("0.0.0.0", 7000))
+l.accept()
+`)
+	wants(t, reflectProbe(t, p.Client, "reflect://172.16.6.1", "reflect+udp://172.16.6.1"), "connected, reflect, seen as 172.16.6.170:", "answered, reflect, seen as 172.16.6.170:")
+	flood.Stop()
 }

@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Config is what a reflector is to do.
@@ -56,6 +58,7 @@ type Server struct {
 // Listen opens all sockets, and sets up what AllPorts needs. Serve, or Close, takes it down.
 func Listen(c Config) (*Server, error) {
 	limits := c.Limits.withDefaults()
+	limits.Connections = min(limits.Connections, descriptors())
 	s := &Server{
 		token: c.Token, log: c.Log,
 		proofs: newProofs(maxProofs), pace: newPace(limits.Datagrams), places: newPlaces(limits.Connections, limits.PerSource),
@@ -77,6 +80,18 @@ func Listen(c Config) (*Server, error) {
 		}
 	}
 	return s, nil
+}
+
+// spareDescriptors are for what is no connection: the sockets that listen, and those that answer datagrams.
+const spareDescriptors = 32
+
+// descriptors is for how many connections this process may have descriptors: once they were used up, nobody could make room for anybody.
+func descriptors() int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > 1<<30 {
+		return 1 << 30
+	}
+	return max(1, int(limit.Cur)-spareDescriptors)
 }
 
 // Addresses are where it listens, without those of AllPorts.

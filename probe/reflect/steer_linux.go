@@ -43,7 +43,7 @@ const (
 func steer(to []steered, except []Ports) (*rules, error) {
 	sock, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
 	if err != nil {
-		return nil, fmt.Errorf("ask the kernel for nftables rules: %w", err)
+		return nil, steerError(err)
 	}
 	_ = unix.SetsockoptTimeval(sock, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 5})
 	r := &rules{sock: sock, table: fmt.Sprintf("sallyport-reflect-%d", os.Getpid()), owned: true}

@@ -66,6 +66,7 @@ type exchange struct {
 	seen        *reflect.Seen
 	back        []byte // what came back
 	sent        int    // of the request's body
+	expected    int    // of what was to come back
 	begun, came time.Time
 }
 
@@ -80,7 +81,7 @@ func greetReflect(s *session) (*probe.Answer, error) {
 	t := s.reflect.Token
 	for range 2 { // the second time where the clocks are far apart
 		x := exchange{proof: s.reflect.prove(s.reflectLength()), begun: time.Now()}
-		x.sent = x.proof.Length
+		x.sent, x.expected = x.proof.Length, x.proof.Length
 		if err := s.say(reflect.Line(t.Text(&x.proof)) + string(t.Body(&x.proof, reflect.Out, x.sent))); err != nil {
 			return nil, err
 		}
@@ -114,7 +115,7 @@ func (s *session) reflectAnswer(in *bufio.Reader, x *exchange) (again bool, err 
 		s.reflect.ahead.Store(int64(time.UnixMilli(x.seen.Time).Sub(middle)))
 		return true, nil
 	}
-	x.back = make([]byte, x.sent)
+	x.back = make([]byte, x.expected)
 	n, _ := io.ReadFull(in, x.back)           // what did not come is told
 	more, _ := in.Peek(min(in.Buffered(), 1)) // that has come already: nothing should
 	x.back = append(x.back[:n], more...)
@@ -147,6 +148,7 @@ func (s *session) reflectDatagram() (*probe.Answer, error) {
 				continue
 			}
 			x.seen, x.back, x.came = seen, append([]byte(nil), rest...), time.Now()
+			x.expected = reflectDatagram - (len(b) - len(rest)) // an answer is as long as what it answers
 			answered = x
 			return true
 		}
@@ -170,11 +172,7 @@ func (s *session) reflected(x *exchange, r *probe.Reflected, service string) *pr
 	if b := seen.Bytes; b != nil {
 		r.Out.Came, r.Out.Differ = b.Came, b.Differ
 	}
-	expected := x.sent
-	if seen.Protocol == "udp" {
-		expected = len(x.back) // as much as was left of the datagram
-	}
-	r.Back = probe.Passage{Sent: expected, Came: len(x.back), Differ: reflect.Differ(s.reflect.Token.Body(&x.proof, reflect.Back, expected), x.back)}
+	r.Back = probe.Passage{Sent: x.expected, Came: len(x.back), Differ: reflect.Differ(s.reflect.Token.Body(&x.proof, reflect.Back, x.expected), x.back)}
 	a := &probe.Answer{Service: service, Reflected: r}
 	a.Detail = append(a.Detail, seenWords(r, s.manyPorts()))
 	if words := reachedWords(r, s.a.Destination, s.manyPorts()); words != "" {

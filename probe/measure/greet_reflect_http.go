@@ -86,7 +86,7 @@ func (s *session) reflectHTTP(host string, r *probe.Reflected, service string) (
 	t := s.reflect.Token
 	for range 2 {
 		x := exchange{proof: s.reflect.prove(s.reflectLength()), begun: time.Now()}
-		x.sent = x.proof.Length
+		x.sent, x.expected = x.proof.Length, x.proof.Length
 		sent := [][2]string{
 			{"accept", "*/*"}, {"content-length", strconv.Itoa(x.sent)}, {"content-type", "application/octet-stream"}, {"user-agent", "sallyport-probe"},
 		}
@@ -97,21 +97,16 @@ func (s *session) reflectHTTP(host string, r *probe.Reflected, service string) (
 		if err := s.say(head + "\r\n" + string(t.Body(&x.proof, reflect.Out, x.sent))); err != nil {
 			return nil, err
 		}
-		begin, err := s.in.Peek(5)
+		resp, err := s.httpResponse()
 		if err != nil {
 			return nil, err
 		}
-		if string(begin) != "HTTP/" {
-			return nil, errOther
-		}
-		resp, err := http.ReadResponse(s.in, &http.Request{Method: http.MethodPost})
-		if err != nil {
-			return nil, errOther
-		}
 		again, err := s.reflectAnswer(bufio.NewReader(resp.Body), &x)
 		switch {
-		case err != nil:
+		case err != nil && (errors.Is(err, errOther) || resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "application/octet-stream"):
 			return notReflector(resp)
+		case err != nil:
+			return nil, err
 		case again:
 			continue
 		}
@@ -136,6 +131,30 @@ func (s *session) reflectHTTP(host string, r *probe.Reflected, service string) (
 		return a, nil
 	}
 	return nil, errors.New("the reflector finds each proof too old")
+}
+
+// maxInterim is how many answers may come before the one that counts (RFC 9110, section 15.2).
+const maxInterim = 4
+
+// httpResponse reads an answer, as far as its content.
+func (s *session) httpResponse() (*http.Response, error) {
+	for range maxInterim {
+		begin, err := s.in.Peek(5)
+		if err != nil {
+			return nil, err
+		}
+		if string(begin) != "HTTP/" {
+			return nil, errOther
+		}
+		resp, err := http.ReadResponse(s.in, &http.Request{Method: http.MethodPost})
+		if err != nil {
+			return nil, errOther
+		}
+		if resp.StatusCode >= 200 {
+			return resp, nil
+		}
+	}
+	return nil, errOther
 }
 
 // notReflector is the answer of something else that speaks HTTP: a block page, a captive portal, a proxy.

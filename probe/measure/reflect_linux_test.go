@@ -151,3 +151,52 @@ func TestReflectNoToken(t *testing.T) {
 		}
 	}
 }
+
+// TestReflectDatagrams finds an answer that was changed or cut, and takes none that was forged. No datagram is answered with a longer one.
+func TestReflectDatagrams(t *testing.T) {
+	at := reflector(t)
+	for name, c := range map[string]struct {
+		change  func([]byte) []byte
+		verdict probe.Verdict
+		words   string
+	}{
+		"as it is":    {func(b []byte) []byte { return b }, probe.Allowed, "bytes intact both ways"},
+		"changed":     {func(b []byte) []byte { b[len(b)-1] ^= 1; return b }, probe.Allowed, "bytes changed on the way back"},
+		"cut":         {func(b []byte) []byte { return b[:len(b)-10] }, probe.Allowed, "arrived on the way back"},
+		"longer":      {func(b []byte) []byte { return append(b, 0) }, probe.Allowed, "more arrived on the way back"},
+		"forged":      {func(b []byte) []byte { b[len(reflect.Prefix)+20] ^= 1; return b }, probe.Inconclusive, ""},
+		"sent back":   {nil, probe.Inconclusive, ""},
+		"out changed": {func(b []byte) []byte { return b }, probe.Allowed, "bytes changed on the way out, first at byte 256 of"},
+	} {
+		to := listenUDP(t, func(asked []byte) [][]byte {
+			if c.change == nil {
+				return [][]byte{asked}
+			}
+			up, err := net.Dial("udp", at.String())
+			if err != nil {
+				return nil
+			}
+			defer up.Close()
+			if name == "out changed" {
+				_, body, _ := reflect.CutLine(asked)
+				body[255] ^= 1
+			}
+			_, _ = up.Write(asked)
+			_ = up.SetReadDeadline(time.Now().Add(time.Second))
+			b := make([]byte, 4096)
+			n, err := up.Read(b)
+			if err != nil {
+				return nil
+			}
+			if n > len(asked) {
+				t.Errorf("%d bytes are answered with %d", len(asked), n)
+			}
+			return [][]byte{c.change(b[:n])}
+		})
+		r := run(t, []probe.Attempt{tryOf("reflect", to, attempt.UDP)}, 1500*time.Millisecond)["reflect"]
+		said := r.Answer != nil && strings.Contains(strings.Join(r.Answer.Detail, ", "), c.words)
+		if r.Verdict != c.verdict || c.words != "" && !said || c.words == "" && r.Answer != nil && r.Answer.Reflected != nil {
+			t.Errorf("%s: %v %s %s", name, r.Verdict, brief(r.Answer), r.Words)
+		}
+	}
+}

@@ -143,6 +143,38 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
+// TestIdle closes a connection that says nothing, or a byte at a time, after its time.
+func TestIdle(t *testing.T) {
+	t.Parallel()
+	r := start(t, Limits{})
+	began := time.Now()
+	done := make(chan time.Duration)
+	for _, say := range []string{"", Prefix + strings.Repeat("A", 200)} {
+		c := r.dial(t)
+		_ = c.SetDeadline(time.Now().Add(unprovenTime + 5*time.Second))
+		go func() { // ends when the connection is closed
+			for i := range say {
+				if _, err := c.Write([]byte(say[i : i+1])); err != nil {
+					break
+				}
+				<-time.After(100 * time.Millisecond)
+			}
+		}()
+		go func() {
+			b, err := io.ReadAll(c)
+			if len(b) > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%q: %q, %v", say, b, err)
+			}
+			done <- time.Since(began)
+		}()
+	}
+	for range 2 {
+		if d := <-done; d < unprovenTime-time.Second || d > unprovenTime+2*time.Second {
+			t.Errorf("closed after %v", d)
+		}
+	}
+}
+
 // TestClocks that are far apart are told so by TCP, and get no answer by UDP.
 func TestClocks(t *testing.T) {
 	r := start(t, Limits{})

@@ -28,8 +28,11 @@ func (u *packets) serve() {
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
-		case err != nil || flags&unix.MSG_TRUNC != 0:
-			continue // an ICMP error of an answer, as a rule
+		case err != nil:
+			<-time.After(restTime)
+			continue
+		case flags&unix.MSG_TRUNC != 0:
+			continue
 		}
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 		to := u.reached(oob[:m])

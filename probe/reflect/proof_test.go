@@ -37,7 +37,7 @@ func TestToken(t *testing.T) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
-	if NewToken() == NewToken() {
+	if a, b := NewToken(), NewToken(); a == b {
 		t.Error("the same token twice")
 	}
 }
@@ -121,6 +121,25 @@ func TestReplay(t *testing.T) {
 	late := all[len(all)-1]
 	if f := m.take(&late, now.Add(3*window)); f == fresh {
 		t.Error("taken again once it was forgotten")
+	}
+}
+
+// TestClockSetBack takes proofs again once this host's clock has been set back, by hours.
+func TestClockSetBack(t *testing.T) {
+	now := time.Now().Add(5 * time.Hour)
+	m := newProofs(4)
+	for range 20 {
+		p := NewProof(now, 0)
+		m.take(&p, now)
+		now = now.Add(time.Millisecond)
+	}
+	now = now.Add(-5 * time.Hour)
+	p := NewProof(now, 0)
+	if f := m.take(&p, now); f != fresh {
+		t.Error(f)
+	}
+	if f := m.take(&p, now); f != replayed {
+		t.Error(f)
 	}
 }
 

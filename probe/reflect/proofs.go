@@ -51,6 +51,9 @@ func (m *proofs) take(p *Proof, now time.Time) fate {
 		}
 		m.old, m.cur = m.cur, generation{keys: map[uint64]struct{}{}, begin: now}
 	}
+	if m.floor.After(now.Add(window)) { // this host's clock was set back: what was made by the old one is stale by its time alone
+		m.floor = time.Time{}
+	}
 	key := maphash.Bytes(m.seed, p.Nonce[:])
 	_, young := m.cur.keys[key]
 	_, old := m.old.keys[key]

@@ -37,9 +37,6 @@ func (t *Token) seal(p *Proof, s *Seen) string {
 	return base64.RawURLEncoding.EncodeToString(gcm.Seal(b, b, plain, nil))
 }
 
-// sealedLen is how long the text of an answer is.
-func sealedLen(plain int) int { return base64.RawURLEncoding.EncodedLen(plain + 12 + 16) }
-
 // ErrForged is of an answer that the holder of the token did not make, or that was changed on the way.
 var ErrForged = errors.New("the answer is not of this token's owner, or was changed on the way")
 

@@ -15,8 +15,11 @@ type Matrix struct {
 	Begin, End time.Time
 	Attempts   int
 
-	rows  []*MatrixRow
-	byKey map[rowKey]*MatrixRow
+	rows    []*MatrixRow
+	byKey   map[rowKey]*MatrixRow
+	ends    int // of all rows
+	chosen  int // rows that are there for what connected alone
+	counted map[Counted]*Counted
 }
 
 // MatrixRow is one destination, from one source.
@@ -43,11 +46,11 @@ type End struct {
 	Took    time.Duration // the longest
 	Local   netip.Addr    // the address that it was sent from; not valid where there was none, or several
 
-	ports []uint16
+	ports portSet
 }
 
 // Ports are the ports that ended so.
-func (e *End) Ports() flowset.Ports { return flowset.PortsOf(e.ports...) }
+func (e *End) Ports() flowset.Ports { return e.ports.ports() }
 
 type rowKey struct {
 	target string
@@ -72,6 +75,10 @@ func (m *Matrix) Add(r *Result) {
 	}
 	key := rowKey{target, r.Destination.Addr(), r.Protocol, r.Variant}
 	row := m.byKey[key]
+	if row == nil && m.full(r) {
+		m.count(r)
+		return
+	}
 	if row == nil {
 		row = &MatrixRow{
 			Target: target, Name: r.Name, Addr: r.Destination.Addr(), Protocol: r.Protocol, Source: r.Variant, Bound: r.Source, Device: r.Device, NoPort: r.NoPort,
@@ -81,7 +88,7 @@ func (m *Matrix) Add(r *Result) {
 	}
 	for _, e := range row.Ends {
 		if e.Verdict == r.Verdict && e.Stage == r.Stage && e.Outcome == r.Outcome && e.Layer == r.Layer && e.Words == r.Words && e.Answer.equal(r.Answer) {
-			e.ports = append(e.ports, r.Destination.Port())
+			e.ports.add(r.Destination.Port())
 			e.Took = max(e.Took, r.Took)
 			if e.Local != r.Local.Addr() {
 				e.Local = netip.Addr{}
@@ -89,10 +96,16 @@ func (m *Matrix) Add(r *Result) {
 			return
 		}
 	}
-	row.Ends = append(row.Ends, &End{
+	if m.ends >= maxEnds {
+		m.count(r)
+		return
+	}
+	m.ends++
+	e := &End{
 		Verdict: r.Verdict, Stage: r.Stage, Outcome: r.Outcome, Layer: r.Layer, Answer: r.Answer, Words: r.Words, Took: r.Took, Local: r.Local.Addr(),
-		ports: []uint16{r.Destination.Port()},
-	})
+	}
+	e.ports.add(r.Destination.Port())
+	row.Ends = append(row.Ends, e)
 }
 
 // Rows are the rows in the order in which their first attempts ended, those of one destination together, and the ends of each by
@@ -104,10 +117,7 @@ func (m *Matrix) Rows() []*MatrixRow {
 		if _, there := first[k]; !there {
 			first[k] = i
 		}
-		for _, e := range r.Ends {
-			slices.Sort(e.ports)
-		}
-		slices.SortFunc(r.Ends, func(a, b *End) int { return cmp.Compare(a.ports[0], b.ports[0]) })
+		slices.SortFunc(r.Ends, func(a, b *End) int { return cmp.Compare(a.ports.first(), b.ports.first()) })
 	}
 	rows := slices.Clone(m.rows)
 	slices.SortStableFunc(rows, func(a, b *MatrixRow) int {
@@ -139,71 +149,4 @@ func (a *Answer) equal(b *Answer) bool {
 		return a == b
 	}
 	return a.Service == b.Service && a.Version == b.Version && a.Banner == b.Banner && slices.Equal(a.Detail, b.Detail)
-}
-
-// Contrast is a way to choose the source that fails where no bind succeeds, or the other way round: the bind made the difference.
-type Contrast struct {
-	Source  string
-	Bound   attempt.Source
-	Device  string
-	NoPort  bool
-	Verdict Verdict // with the source: the contrary holds without
-	Stage   Stage
-	Outcome attempt.Outcome
-	Took    time.Duration
-	Count   int // destinations and ports
-	Of      int // of how many that were tried so
-}
-
-// Contrasts are what stands out of a matrix: where nothing but the source was another, and the end was.
-func (m *Matrix) Contrasts() []Contrast {
-	type where struct {
-		target string
-		addr   netip.Addr
-		proto  attempt.Protocol
-		port   uint16
-	}
-	plain := map[where]Verdict{}
-	for _, r := range m.rows {
-		if r.order() != 0 {
-			continue
-		}
-		for _, e := range r.Ends {
-			for _, p := range e.ports {
-				plain[where{r.Target, r.Addr, r.Protocol, p}] = e.Verdict
-			}
-		}
-	}
-	var list []Contrast
-	tried := map[string]int{}
-	for _, r := range m.Rows() {
-		if r.order() == 0 {
-			continue
-		}
-		for _, e := range r.Ends {
-			for _, p := range e.ports {
-				without, there := plain[where{r.Target, r.Addr, r.Protocol, p}]
-				if !there || without == Inconclusive {
-					continue
-				}
-				tried[r.Source]++
-				if e.Verdict == Inconclusive || e.Verdict == without {
-					continue
-				}
-				i := slices.IndexFunc(list, func(c Contrast) bool {
-					return c.Source == r.Source && c.Verdict == e.Verdict && c.Stage == e.Stage && c.Outcome == e.Outcome
-				})
-				if i < 0 {
-					list = append(list, Contrast{Source: r.Source, Bound: r.Bound, Device: r.Device, NoPort: r.NoPort, Verdict: e.Verdict, Stage: e.Stage, Outcome: e.Outcome})
-					i = len(list) - 1
-				}
-				list[i].Count++
-				list[i].Took = max(list[i].Took, e.Took)
-			}
-		}
-	}
-	for i := range list {
-		list[i].Of = tried[list[i].Source]
-	}
-	return list
 }

@@ -76,7 +76,10 @@ func ended(stage probe.Stage, o attempt.Outcome, took time.Duration) string {
 		what = o.Errno.Name()
 	}
 	if o.Kind == attempt.TimedOut {
-		what = "silence for " + attempt.DurationText(took.Round(100*time.Millisecond))
+		what = "silence"
+		if took > 0 {
+			what += " for " + attempt.DurationText(took.Round(100*time.Millisecond))
+		}
 	}
 	switch {
 	case o.Kind == attempt.Connected:
@@ -108,6 +111,9 @@ func ProbeText(w io.Writer, found *Probe, o TextOptions) error {
 	}
 	for _, c := range m.Contrasts() {
 		p.head("source", contrastWords(&c))
+	}
+	if words := countedWords(m); words != "" {
+		p.head("", words)
 	}
 	last := ""
 	for _, r := range m.Rows() {

@@ -6,43 +6,50 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/attempt"
+	"github.com/sallyport/sallyport/profile/flowset"
 )
 
-// Contrast is a way to choose the source that fails where no bind succeeds, or the other way round: the bind made the difference.
+// Contrast is ways to choose the source that fail where no bind succeeds, or the other way round: the source made the difference.
 type Contrast struct {
-	Source  string
-	Bound   attempt.Source
-	Device  string
-	NoPort  bool
-	Verdict Verdict // with the source: the contrary holds without
-	Stage   Stage
-	Outcome attempt.Outcome
-	Took    time.Duration
-	Count   int // destinations and ports
-	Of      int // of how many that were tried so
+	Sources  []string // the names of the variants, at least one
+	Protocol attempt.Protocol
+	Verdict  Verdict // with the source: the contrary holds without
+	Stage    Stage
+	Outcome  attempt.Outcome
+	Took     time.Duration
+	Count    int            // destinations and ports where it is so
+	Of       int            // of how many that were tried so
+	Example  netip.AddrPort // the first of them
 }
 
-// Contrasts are what stands out of a matrix: where nothing but the source was another, and the end was.
+// Ordinary reports whether an end is what such a source leads to on every host, unless it was asked for otherwise: an address that is not local
+// cannot be bound to, and a device leads only to what is behind it.
+func (r *MatrixRow) Ordinary(e *End) bool {
+	switch {
+	case r.Foreign:
+		return e.Stage == StageBind && e.Outcome.Errno == attempt.EADDRNOTAVAIL
+	case r.Device != "":
+		return e.Outcome.Kind != attempt.Connected && (r.Device == Loopback) != r.Addr.IsLoopback()
+	}
+	return false
+}
+
+// Loopback is the name that the kernel gives to the loopback device (drivers/net/loopback.c).
+const Loopback = "lo"
+
+// Contrasts are what stands out of a matrix: where nothing but the source was another, and the end was. What is ordinary does not.
 func (m *Matrix) Contrasts() []Contrast {
-	type where struct {
-		target string
-		addr   netip.Addr
+	rows := m.Rows()
+	plain := plainRows(rows)
+	var list []Contrast
+	type by struct {
+		source string
 		proto  attempt.Protocol
 	}
-	plain := map[where]*MatrixRow{}
-	var bound []*MatrixRow
-	for _, r := range m.Rows() {
-		if r.order() == 0 {
-			plain[where{r.Target, r.Addr, r.Protocol}] = r
-		} else {
-			bound = append(bound, r)
-		}
-	}
-	var list []Contrast
-	tried := map[string]int{}
-	for _, r := range bound {
-		without := plain[where{r.Target, r.Addr, r.Protocol}]
-		if without == nil {
+	tried := map[by]int{}
+	for _, r := range rows {
+		without := plain[r.destination()]
+		if r.order() == 0 || without == nil {
 			continue
 		}
 		for _, e := range r.Ends {
@@ -50,17 +57,18 @@ func (m *Matrix) Contrasts() []Contrast {
 				if w.Verdict == Inconclusive {
 					continue
 				}
-				n := countPorts(e.Ports().Intersect(w.Ports()))
-				tried[r.Source] += n
-				if n == 0 || e.Verdict == Inconclusive || e.Verdict == w.Verdict {
+				both := e.Ports().Intersect(w.Ports())
+				n := countPorts(both)
+				tried[by{r.Source, r.Protocol}] += n
+				if n == 0 || e.Verdict == Inconclusive || e.Verdict == w.Verdict || r.Ordinary(e) {
 					continue
 				}
 				i := slices.IndexFunc(list, func(c Contrast) bool {
-					return c.Source == r.Source && c.Verdict == e.Verdict && c.Stage == e.Stage && c.Outcome == e.Outcome
+					return c.Sources[0] == r.Source && c.Protocol == r.Protocol && c.Verdict == e.Verdict && c.Stage == e.Stage && c.Outcome == e.Outcome
 				})
 				if i < 0 {
-					list = append(list, Contrast{Source: r.Source, Bound: r.Bound, Device: r.Device, NoPort: r.NoPort, Verdict: e.Verdict, Stage: e.Stage, Outcome: e.Outcome})
-					i = len(list) - 1
+					i = len(list)
+					list = append(list, Contrast{Sources: []string{r.Source}, Protocol: r.Protocol, Verdict: e.Verdict, Stage: e.Stage, Outcome: e.Outcome, Example: netip.AddrPortFrom(r.Addr, firstPort(both))})
 				}
 				list[i].Count += n
 				list[i].Took = max(list[i].Took, e.Took)
@@ -68,7 +76,76 @@ func (m *Matrix) Contrasts() []Contrast {
 		}
 	}
 	for i := range list {
-		list[i].Of = tried[list[i].Source]
+		list[i].Of = tried[by{list[i].Sources[0], list[i].Protocol}]
 	}
-	return list
+	return together(list)
+}
+
+// plainRows are the rows of which the kernel chose the source, by their destination.
+func plainRows(rows []*MatrixRow) map[rowKey]*MatrixRow {
+	plain := map[rowKey]*MatrixRow{}
+	for _, r := range rows {
+		if r.order() == 0 {
+			plain[r.destination()] = r
+		}
+	}
+	return plain
+}
+
+// destination is the key of a row without its source.
+func (r *MatrixRow) destination() rowKey {
+	return rowKey{target: r.Target, addr: r.Addr, proto: r.Protocol}
+}
+
+// together puts contrasts together that differ in their source alone.
+func together(list []Contrast) []Contrast {
+	var out []Contrast
+	for _, c := range list {
+		i := slices.IndexFunc(out, func(o Contrast) bool {
+			return o.Protocol == c.Protocol && o.Verdict == c.Verdict && o.Stage == c.Stage && o.Outcome == c.Outcome && o.Count == c.Count && o.Of == c.Of && o.Example == c.Example
+		})
+		if i < 0 {
+			out = append(out, c)
+			continue
+		}
+		out[i].Sources = append(out[i].Sources, c.Sources...)
+		out[i].Took = max(out[i].Took, c.Took)
+	}
+	return out
+}
+
+// EveryBindFails are the destinations and ports that are reached without a bind, and by none of the binds that were tried there.
+func (m *Matrix) EveryBindFails() int {
+	type binds struct{ tried, work flowset.Ports }
+	of := map[rowKey]*binds{}
+	for _, r := range m.rows {
+		if r.Foreign || r.Device != "" || r.order() == 0 {
+			continue
+		}
+		b := of[r.destination()]
+		if b == nil {
+			b = &binds{}
+			of[r.destination()] = b
+		}
+		for _, e := range r.Ends {
+			b.tried = b.tried.Union(e.Ports())
+			if e.Verdict != Denied {
+				b.work = b.work.Union(e.Ports())
+			}
+		}
+	}
+	n := 0
+	for to, r := range plainRows(m.rows) {
+		b := of[to]
+		if b == nil {
+			continue
+		}
+		fails := b.tried.Subtract(b.work)
+		for _, e := range r.Ends {
+			if e.Verdict == Allowed {
+				n += countPorts(e.Ports().Intersect(fails))
+			}
+		}
+	}
+	return n
 }

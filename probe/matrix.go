@@ -32,19 +32,21 @@ type MatrixRow struct {
 	Bound    attempt.Source
 	Device   string
 	NoPort   bool
+	Foreign  bool
 	Ends     []*End
 }
 
 // End is what came of some ports of a row.
 type End struct {
-	Verdict Verdict
-	Stage   Stage
-	Outcome attempt.Outcome
-	Layer   Layer
-	Answer  *Answer
-	Words   string
-	Took    time.Duration // the longest
-	Local   netip.Addr    // the address that it was sent from; not valid where there was none, or several
+	Protocol attempt.Protocol
+	Verdict  Verdict
+	Stage    Stage
+	Outcome  attempt.Outcome
+	Layer    Layer
+	Answer   *Answer
+	Words    string
+	Took     time.Duration // the longest
+	Local    netip.Addr    // the address that it was sent from; not valid where there was none, or several
 
 	ports portSet
 }
@@ -81,7 +83,7 @@ func (m *Matrix) Add(r *Result) {
 	}
 	if row == nil {
 		row = &MatrixRow{
-			Target: target, Name: r.Name, Addr: r.Destination.Addr(), Protocol: r.Protocol, Source: r.Variant, Bound: r.Source, Device: r.Device, NoPort: r.NoPort,
+			Target: target, Name: r.Name, Addr: r.Destination.Addr(), Protocol: r.Protocol, Source: r.Variant, Bound: r.Source, Device: r.Device, NoPort: r.NoPort, Foreign: r.Foreign,
 		}
 		m.byKey[key] = row
 		m.rows = append(m.rows, row)
@@ -102,7 +104,8 @@ func (m *Matrix) Add(r *Result) {
 	}
 	m.ends++
 	e := &End{
-		Verdict: r.Verdict, Stage: r.Stage, Outcome: r.Outcome, Layer: r.Layer, Answer: r.Answer, Words: r.Words, Took: r.Took, Local: r.Local.Addr(),
+		Protocol: r.Protocol,
+		Verdict:  r.Verdict, Stage: r.Stage, Outcome: r.Outcome, Layer: r.Layer, Answer: r.Answer, Words: r.Words, Took: r.Took, Local: r.Local.Addr(),
 	}
 	e.ports.add(r.Destination.Port())
 	row.Ends = append(row.Ends, e)
@@ -113,7 +116,7 @@ func (m *Matrix) Add(r *Result) {
 func (m *Matrix) Rows() []*MatrixRow {
 	first := map[rowKey]int{}
 	for i, r := range m.rows {
-		k := rowKey{target: r.Target, addr: r.Addr, proto: r.Protocol}
+		k := r.destination()
 		if _, there := first[k]; !there {
 			first[k] = i
 		}
@@ -122,12 +125,15 @@ func (m *Matrix) Rows() []*MatrixRow {
 	rows := slices.Clone(m.rows)
 	slices.SortStableFunc(rows, func(a, b *MatrixRow) int {
 		return cmp.Or(
-			cmp.Compare(first[rowKey{target: a.Target, addr: a.Addr, proto: a.Protocol}], first[rowKey{target: b.Target, addr: b.Addr, proto: b.Protocol}]),
+			cmp.Compare(first[a.destination()], first[b.destination()]),
 			cmp.Compare(a.order(), b.order()),
 		)
 	})
 	return rows
 }
+
+// Plain reports whether the kernel chose the source.
+func (r *MatrixRow) Plain() bool { return r.order() == 0 }
 
 // order puts no bind first, and devices last.
 func (r *MatrixRow) order() int {

@@ -77,7 +77,7 @@ func TestContrasts(t *testing.T) {
 		m.Add(result(a, 4000, "any address", timedOut))
 	}
 	list := m.Contrasts()
-	if len(list) != 1 || list[0].Source != "any address" || list[0].Verdict != Denied || list[0].Count != 9000 || list[0].Of != 30000 {
+	if len(list) != 1 || list[0].Sources[0] != "any address" || list[0].Verdict != Denied || list[0].Count != 9000 || list[0].Of != 30000 {
 		t.Errorf("got %+v", list)
 	}
 }

@@ -51,10 +51,7 @@ func (s *portSet) sorted() []uint16 {
 
 // first is the lowest port of a set that has one.
 func (s *portSet) first() uint16 {
-	for first := range s.ports().Ranges() {
-		return first
-	}
-	return 0
+	return firstPort(s.ports())
 }
 
 func (s *portSet) len() int {
@@ -73,6 +70,13 @@ func (s *portSet) ports() flowset.Ports {
 		s.set = flowset.PortsOf(s.sorted()...)
 	}
 	return s.set
+}
+
+func firstPort(p flowset.Ports) uint16 {
+	for first := range p.Ranges() {
+		return first
+	}
+	return 0
 }
 
 func countPorts(p flowset.Ports) int {

@@ -18,7 +18,7 @@ func countedWords(m *probe.Matrix) string {
 			rest += c.Attempts
 			continue
 		}
-		text := fmt.Sprintf("%d %s", c.Attempts, ended(c.Stage, c.Outcome, 0))
+		text := fmt.Sprintf("%d %s", c.Attempts, ended(c.Protocol, c.Stage, c.Outcome, 0))
 		if c.Source != "no bind" {
 			text += " (" + c.Source + ")"
 		}

@@ -30,6 +30,7 @@ type probeFlags struct {
 	file, sources, output, compare, expect string
 	timeout                                time.Duration
 	rate, concurrency                      int
+	everySource                            bool
 }
 
 func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -42,6 +43,7 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.IntVar(&f.concurrency, "concurrency", 0, "attempts at a time (default 64, with --rate 0 1000)")
 	fs.StringVar(&f.compare, "compare", "", "the `PROFILE` that was declared: show where it and what is observed differ, and exit with 1 where they do")
 	fs.StringVar(&f.expect, "expect", "", "a `FILE` of attempts and what must come of them: exit with 1 where something else does")
+	fs.BoolVar(&f.everySource, "all", false, "text: show every source, not only those that made a difference")
 	fs.StringVar(&f.output, "output", "text", "text, json, markdown, junit, html, or yaml: the observed profile")
 	if status, done := shell.Parse(fs, args, stdout); done {
 		return status
@@ -133,6 +135,7 @@ func (p *prober) run(ctx context.Context) int {
 		return shell.Usage
 	}
 	defer end()
+	p.found.All = p.everySource
 	host, _ := os.Hostname()
 	o := report.TextOptions{Color: shell.Colour(p.stdout), Width: shell.Columns(p.stdout)}
 	m := &probe.Matrix{}
@@ -141,7 +144,7 @@ func (p *prober) run(ctx context.Context) int {
 		Local: measure.Local(ctx, p.plan.Place), Matrix: m,
 	}
 	if p.output == "text" {
-		err = report.ProbeLocal(p.stdout, p.found.Observed.Local, o)
+		err = report.ProbeLocal(p.stdout, p.found.Observed.Local, p.everySource, o)
 	}
 	attempts := both(p.plan.Expected(ctx, p.judge.List), p.plan.Attempts(ctx, all))
 	for r := range measure.Run(ctx, attempts, p.limits, measure.Meet) {

@@ -65,7 +65,7 @@ func readNumber(file string) (int, bool) {
 	return n, err == nil
 }
 
-// keptDescriptors are those that are left to the rest of the program.
+// keptDescriptors are those that are left to the rest of the program, or a quarter of them where there are few.
 const keptDescriptors = 64
 
 // withinDescriptors is how many attempts at a time there are descriptors for. The Go runtime has raised the limit as far as it may be
@@ -75,12 +75,13 @@ func (s *scheduler) withinDescriptors(n int) int {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return n
 	}
-	room := int(min(limit.Cur, 1<<30)) - keptDescriptors
+	most := int(min(limit.Cur, 1<<30))
+	room := most - min(keptDescriptors, most/4)
 	if open, err := os.ReadDir("/proc/self/fd"); err == nil {
 		room -= len(open)
 	}
 	if room = max(room, 1); room < n {
-		s.notices.add(Notice{Kind: FewDescriptors, Have: int(min(limit.Cur, 1<<30)), Most: room})
+		s.notices.add(Notice{Kind: FewDescriptors, Have: most, Most: room})
 		return room
 	}
 	return n

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/probe"
@@ -32,6 +33,7 @@ type scheduler struct {
 	workers []*worker
 	noise   noise // of all hosts
 	notices notices
+	holding atomic.Int64 // attempts that have sockets
 	reuse   bool // sockets may be used again, see reuse_linux.go
 
 	mu      sync.Mutex // guards what follows

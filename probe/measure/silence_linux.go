@@ -10,6 +10,9 @@ import (
 // have shown that packets are lost, as long again is waited, with one more socket in each eighth of it.
 
 const (
+	// mostLacking is for how many times the timeout an attempt waits for a port, or a descriptor, that others of this process have.
+	mostLacking = 20
+
 	firstParts = 4
 	extraParts = 8
 )
@@ -18,7 +21,7 @@ const (
 func (w *worker) lookAt(c *call, at time.Duration) time.Duration {
 	t := w.s.limits.Timeout
 	if c.open == 0 {
-		return min(at+momentPause, c.until)
+		return at + momentPause
 	}
 	if c.extra {
 		part := t / extraParts
@@ -46,11 +49,12 @@ func (w *worker) sweep(ctx context.Context, now time.Time) {
 // look decides whether an attempt that waits is silent, or is to be tried again.
 func (w *worker) look(ctx context.Context, c *call, at time.Duration) {
 	if c.open == 0 { // what it lacked may be there now
-		if at >= c.until {
+		mayEnd := c.Source.Addr.Port() == 0 && w.s.holding.Load() > 0 // attempts that have what it lacks
+		if at >= c.until && !(mayEnd && at < mostLacking*w.s.limits.Timeout) {
 			w.end(c, c.errno)
 			return
 		}
-		w.try(ctx, c, at)
+		w.try(ctx, c, 0)
 		return
 	}
 	sent := 0

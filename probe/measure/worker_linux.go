@@ -184,6 +184,12 @@ func (w *worker) try(ctx context.Context, c *call, at time.Duration) {
 		w.connected(ctx, c, fd)
 	case errno == unix.EINPROGRESS:
 		c.Tries++
+		if !again && c.errno != 0 { // what it lacked is there: its time begins
+			c.errno, c.Begin = 0, time.Now()
+		}
+		if !again {
+			w.s.holding.Add(1)
+		}
 		k := c.open
 		c.sockets[k].fd, c.sockets[k].at = int32(fd), at
 		c.open++
@@ -206,7 +212,7 @@ func (w *worker) try(ctx context.Context, c *call, at time.Duration) {
 		}
 		c.errno = errno
 		w.wait(c)
-		c.next = at + momentPause
+		c.next = time.Since(c.Begin) + momentPause
 		w.sweepBy(c.Begin.Add(c.next))
 	default:
 		c.Tries++
@@ -293,8 +299,10 @@ func (w *worker) connected(ctx context.Context, c *call, fd int) {
 		return
 	}
 	c.file = os.NewFile(uintptr(fd), "socket")
+	w.s.holding.Add(1)
 	w.s.greets.Go(func() {
 		r := c.end(w.s.meet(ctx, &c.Attempt, c))
+		w.s.holding.Add(-1)
 		w.s.release(c.host)
 		w.s.results <- append(w.s.batch(), r)
 	})
@@ -321,6 +329,9 @@ func (w *worker) leave(c *call) {
 
 // shut closes the sockets that an attempt waits on.
 func (w *worker) shut(c *call) {
+	if c.open > 0 {
+		w.s.holding.Add(-1)
+	}
 	for k := range c.sockets[:c.open] {
 		if fd := c.sockets[k].fd; fd >= 0 {
 			_ = unix.Close(int(fd)) // which takes it out of the epoll set

@@ -13,6 +13,7 @@ import (
 // entry, for two minutes where nothing answers (net.netfilter.nf_conntrack_tcp_timeout_syn_sent), and what comes once it is full is
 // dropped, whoever sent it. They take at most half of what was free at first.
 type conntrack struct {
+	read   func() (count, limit int, some bool)
 	absent bool
 	limit  int // the table's
 	most   int // entries that there may be
@@ -39,9 +40,8 @@ func (c *conntrack) wait(now time.Time, told *notices) time.Duration {
 	if wait := c.next.Sub(now); wait > 0 {
 		return wait
 	}
-	count, some := readNumber(conntrackCount)
-	limit, both := readNumber(conntrackMax)
-	if !some || !both || limit == 0 { // 0 is no limit: nf_conntrack_core.c
+	count, limit, some := c.read()
+	if !some || limit == 0 { // 0 is no limit: nf_conntrack_core.c
 		c.absent = true
 		return 0
 	}
@@ -54,6 +54,13 @@ func (c *conntrack) wait(now time.Time, told *notices) time.Duration {
 		told.add(Notice{Kind: ConntrackFull, Have: count, Most: limit})
 	}
 	return 0
+}
+
+// readConntrack reads how many connections are tracked in this namespace, and how many may be.
+func readConntrack() (count, limit int, some bool) {
+	count, one := readNumber(conntrackCount)
+	limit, both := readNumber(conntrackMax)
+	return count, limit, one && both
 }
 
 func readNumber(file string) (int, bool) {

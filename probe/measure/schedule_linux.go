@@ -34,7 +34,7 @@ type scheduler struct {
 	noise   noise // of all hosts
 	notices notices
 	holding atomic.Int64 // attempts that have sockets
-	reuse   bool // sockets may be used again, see reuse_linux.go
+	reuse   bool         // sockets may be used again, see reuse_linux.go
 
 	mu      sync.Mutex // guards what follows
 	room    *sync.Cond // of mu: fewer attempts are held, or it is over
@@ -68,6 +68,7 @@ func newScheduler(limits Limits, greet Greet) *scheduler {
 	s.spare.New = func() any { b := make([]probe.Result, 0, batchSize); return &b }
 	s.room = sync.NewCond(&s.mu)
 	s.notices.tell = s.limits.Notice
+	s.tracked.read = readConntrack
 	s.limits.Concurrency = s.withinDescriptors(s.limits.Concurrency)
 	s.limits.PerHost = min(s.limits.PerHost, s.limits.Concurrency)
 	return s

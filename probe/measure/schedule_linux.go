@@ -43,6 +43,7 @@ type scheduler struct {
 	running int
 	held    int // attempts that wait for their host to have room
 	hosts   map[netip.Addr]*host
+	added   int     // hosts, ever
 	ready   []*host // have attempts waiting, and room
 	slot    time.Time
 	tracked conntrack
@@ -126,7 +127,7 @@ func (s *scheduler) offer(a *probe.Attempt) bool {
 	}
 	h := s.hosts[a.Destination.Addr()]
 	if h == nil {
-		if len(s.hosts) >= maxHosts {
+		if s.added++; len(s.hosts) >= maxHosts && s.added%(maxHosts/4) == 0 {
 			s.forget()
 		}
 		h = &host{addr: a.Destination.Addr()}
@@ -176,7 +177,9 @@ func (s *scheduler) take(w *worker) (wait time.Duration, over bool) {
 		h := s.ready[0]
 		w.jobs = append(w.jobs, job{h.waiting[0], h})
 		h.waiting[0] = probe.Attempt{}
-		h.waiting = h.waiting[1:]
+		if h.waiting = h.waiting[1:]; len(h.waiting) == 0 {
+			h.waiting = nil // the memory behind it is as large as all that ever waited
+		}
 		h.running++
 		s.running++
 		if s.held--; s.held == maxHeld-batchSize || s.held == 0 {

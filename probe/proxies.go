@@ -56,7 +56,7 @@ func (p *Proxies) For(t *Target) []*Via {
 		return nil
 	}
 	list := slices.Clone(p.Given)
-	if v := p.named(t); v != nil && !p.exempt(t) && t.portCount() <= MaxProxied {
+	if v := p.named(t); v != nil && !p.exempt(t) && t.portCount() <= MaxProxied && (!t.Prefix.IsValid() || t.Prefix.IsSingleIP()) {
 		list = append(list, v)
 	}
 	return slices.DeleteFunc(list, func(v *Via) bool { // the proxy itself

@@ -49,7 +49,7 @@ func (m *Matrix) Ways(p *Proxies, unfound map[string]bool) []*Way {
 			continue
 		}
 		for _, e := range r.Ends {
-			for _, port := range e.ports {
+			for _, port := range e.ports.sorted() {
 				direct[place{r.Target, port}] = nil
 			}
 		}
@@ -59,7 +59,7 @@ func (m *Matrix) Ways(p *Proxies, unfound map[string]bool) []*Way {
 			continue
 		}
 		for _, e := range r.Ends {
-			for _, port := range e.ports {
+			for _, port := range e.ports.sorted() {
 				at := place{r.Target, port}
 				if was, wanted := direct[at]; !wanted {
 					continue
@@ -75,7 +75,7 @@ func (m *Matrix) Ways(p *Proxies, unfound map[string]bool) []*Way {
 			continue
 		}
 		for _, e := range r.Ends {
-			for _, port := range e.ports {
+			for _, port := range e.ports.sorted() {
 				d := direct[place{r.Target, port}]
 				kind, some := wayKind(d, e)
 				if !some || d == nil && !unfound[r.Target] {

@@ -90,7 +90,10 @@ func ended(protocol attempt.Protocol, stage probe.Stage, o attempt.Outcome, took
 		what = o.Errno.Name()
 	}
 	if o.Kind == attempt.TimedOut {
-		what = "silence for " + attempt.DurationText(took.Round(100*time.Millisecond))
+		what = "silence"
+		if took > 0 {
+			what += " for " + attempt.DurationText(took.Round(100*time.Millisecond))
+		}
 	}
 	switch {
 	case protocol == attempt.UDP && o.Kind == attempt.Connected:
@@ -155,6 +158,12 @@ func (p *printer) standsOut(found *Probe) {
 		p.head("source", contrastWords(&c))
 	}
 	p.proxies(found)
+	for _, c := range m.NameContrasts() {
+		p.head(c.What(), nameContrastWords(&c))
+	}
+	if words := countedWords(m); words != "" {
+		p.head("", words)
+	}
 	if p.b.Len() > before {
 		p.line("")
 	}
@@ -248,9 +257,9 @@ func (d *probeDestination) lines(all bool) []*probeLine {
 			continue
 		}
 		for _, e := range r.Ends {
-			l := &probeLine{first: firstPort(e), ports: strings.ReplaceAll(e.Ports().String(), ",", ", "), verdict: e.Verdict, text: endWords(e)}
+			l := &probeLine{first: firstPort(e), ports: strings.ReplaceAll(e.Ports().String(), ",", ", "), verdict: e.Verdict, text: reflectorWords(r, e)}
 			if scheme, _, is := strings.Cut(r.Target, "://"); is && scheme != "tcp" && scheme != "udp" {
-				l.ports += " " + scheme
+				l.ports += " " + scheme + saidName(r)
 			}
 			if all {
 				i := slices.IndexFunc(list, func(o *probeLine) bool { return o.ports == l.ports && o.verdict == l.verdict && o.text == l.text })

@@ -58,6 +58,12 @@ func (p *page) outstanding(found *Probe) {
 		list = append(list, contrastWords(&c))
 	}
 	list = append(list, proxyLines(found)...)
+	for _, c := range found.Observed.Matrix.NameContrasts() {
+		list = append(list, nameContrastWords(&c))
+	}
+	if words := countedWords(found.Observed.Matrix); words != "" {
+		list = append(list, words)
+	}
 	for _, u := range found.Unresolved {
 		list = append(list, u.Target+": "+u.Error)
 	}

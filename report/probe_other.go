@@ -28,6 +28,9 @@ func ProbeMarkdown(w io.Writer, found *Probe) error {
 	for _, line := range proxyLines(found) {
 		fmt.Fprintf(&b, "- %s\n", md(line))
 	}
+	for _, c := range m.NameContrasts() {
+		fmt.Fprintf(&b, "- %s\n", md(nameContrastWords(&c)))
+	}
 	for i := range found.Unmet {
 		fmt.Fprintf(&b, "- not as expected: %s\n", md(unmetWords(&found.Unmet[i])))
 	}
@@ -35,6 +38,9 @@ func ProbeMarkdown(w io.Writer, found *Probe) error {
 		for _, d := range c.Differences {
 			fmt.Fprintf(&b, "- differs from what was declared: %s; likely %s\n", md(differenceWords(d)), md(d.Reason))
 		}
+	}
+	if words := countedWords(m); words != "" {
+		fmt.Fprintf(&b, "- %s\n", md(words))
 	}
 	fmt.Fprint(&b, "\n## Without any network\n\n")
 	table(&b, "source", "family", "tcp", "udp")

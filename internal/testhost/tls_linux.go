@@ -87,7 +87,7 @@ func (a *Authority) issue(t testing.TB, dir string, until time.Time, names ...st
 	}
 }
 
-// Issue makes a certificate for names and addresses, and its key, and returns their files.
+// Issue makes a certificate for these names, and returns the files of it and its key.
 func (a *Authority) Issue(t testing.TB, names ...string) (cert, key string) {
 	t.Helper()
 	dir := tempDir(t)

@@ -35,7 +35,7 @@ func (p *prober) list(ctx context.Context, all iter.Seq[probe.Target]) int {
 		p.problem("write the list: " + err.Error())
 		return shell.Failed
 	}
-	if p.bad {
+	if p.bad.Load() {
 		return shell.Found
 	}
 	return shell.OK

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,6 +30,7 @@ diff, check and run --profile take.`
 // probeFlags are the flags of probe.
 type probeFlags struct {
 	file, sources, output, compare, expect string
+	reflectToken                           string
 	timeout                                time.Duration
 	rate, concurrency                      int
 	proxy                                  proxyList
@@ -52,6 +54,7 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.BoolVar(&f.list, "list", false, "show which attempts would be made, and send nothing")
 	fs.StringVar(&f.compare, "compare", "", "the `PROFILE` that was declared: show where it and what is observed differ, and exit with 1 where they do")
 	fs.StringVar(&f.expect, "expect", "", "a `FILE` of attempts and what must come of them: exit with 1 where something else does")
+	fs.StringVar(&f.reflectToken, "reflect-token-file", "", "a `FILE` with the token of the sallyport reflect that reflect:// targets name; without, SALLYPORT_REFLECT_TOKEN has it")
 	fs.BoolVar(&f.everySource, "all", false, "text: show every source, not only those that made a difference")
 	fs.BoolVar(&f.noCounterfactuals, "no-counterfactuals", false, "do not ask why attempts failed, which makes a few more of them")
 	fs.StringVar(&f.output, "output", "text", "text, json, markdown, junit, html, or yaml: the observed profile")
@@ -65,6 +68,7 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
 	return p.run(ctx)
 }
 
@@ -76,9 +80,10 @@ type prober struct {
 	targets        []probe.Target
 	declared       *profile.Profile
 	judge          probe.Judge
+	meet           measure.Greet
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	bad            bool
+	bad            atomic.Bool // a target was not tried
 	proxies        *probe.Proxies
 	unfound        map[string]bool
 	seen           []probe.Target
@@ -87,6 +92,8 @@ type prober struct {
 
 func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.Writer) (*prober, error) {
 	p := &prober{unfound: map[string]bool{}, probeFlags: f, plan: &measure.Plan{}, stdin: stdin, stdout: stdout, stderr: stderr}
+	p.stderr = &oneAtATime{w: stderr}
+	stderr = p.stderr
 	err := errors.Join(shell.Choice("sources", f.sources, "auto", "none", "all"), shell.Choice("output", f.output, "text", "json", "yaml", "markdown", "junit", "html"))
 	if f.rate < 0 || f.concurrency < 0 || f.timeout <= 0 {
 		err = errors.Join(err, errors.New("--rate and --concurrency want numbers from 0, --timeout a time above 0"))
@@ -120,6 +127,7 @@ func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.
 		p.plan.Sources = measure.AllSources
 	}
 	p.limits = measure.Limits{Timeout: f.timeout, Concurrency: f.concurrency, Rate: f.rate}
+	p.limits.Notice = func(n measure.Notice) { shell.Problem(stderr, "%v", n) }
 	if f.rate == 0 {
 		p.limits.Rate, p.limits.PerHost = -1, -1
 		if f.concurrency == 0 {
@@ -148,22 +156,29 @@ func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.
 		}
 		p.targets = append(p.targets, found...)
 	}
+	greeter, err := p.greeter()
+	if err != nil {
+		return nil, err
+	}
+	p.meet = greeter.Meet
 	if p.plan.Place, err = measure.ReadPlace(); err != nil {
 		return nil, fmt.Errorf("read the addresses of this host: %w", err)
 	}
 	p.plan.Unresolved = func(t probe.Target, err error) {
-		p.bad = true
+		p.bad.Store(true)
 		if p.unfound[t.Text] = true; len(p.unfound) > maxRead {
 			clear(p.unfound)
 		}
-		p.found.Unresolved = append(p.found.Unresolved, report.Unresolved{Target: t.Text, Error: err.Error()})
+		if len(p.found.Unresolved) < probe.MaxRows {
+			p.found.Unresolved = append(p.found.Unresolved, report.Unresolved{Target: t.Text, Error: err.Error()})
+		}
 		shell.Problem(stderr, "%s: %v", t.Text, err)
 	}
 	return p, nil
 }
 
 func (p *prober) run(ctx context.Context) int {
-	all, end, err := p.all()
+	all, end, err := p.all(ctx)
 	if err != nil {
 		shell.Problem(p.stderr, "%v", err)
 		return shell.Usage
@@ -188,8 +203,8 @@ func (p *prober) run(ctx context.Context) int {
 	if !p.noCounterfactuals {
 		why = newExplainer()
 	}
-	attempts := both(p.plan.Expected(ctx, p.judge.List), p.plan.Attempts(ctx, p.noted(all)))
-	for r := range measure.Run(ctx, attempts, p.limits, measure.Meet) {
+	attempts := both(p.plan.Expected(ctx, p.judge.List), p.plan.Attempts(ctx, withCompanions(p.noted(all))))
+	for r := range measure.Run(ctx, attempts, p.limits, p.meet) {
 		m.Add(&r)
 		p.judge.Add(&r)
 		if why != nil {
@@ -220,7 +235,7 @@ func (p *prober) run(ctx context.Context) int {
 	case err != nil:
 		shell.Problem(p.stderr, "write the result: %v", err)
 		return shell.Failed
-	case interrupted, p.bad, len(p.found.Unmet) > 0, p.found.Comparison != nil && len(p.found.Comparison.Differences) > 0:
+	case interrupted, p.bad.Load(), len(p.found.Unmet) > 0, p.found.Comparison != nil && len(p.found.Comparison.Differences) > 0:
 		return shell.Found
 	}
 	return shell.OK
@@ -248,12 +263,12 @@ func (p *prober) write(o report.TextOptions) error {
 }
 
 // all is the targets of the arguments, and then those of a file, which is read as they are tried.
-func (p *prober) all() (iter.Seq[probe.Target], func(), error) {
+func (p *prober) all(ctx context.Context) (iter.Seq[probe.Target], func(), error) {
 	in, name, end := io.Reader(nil), p.file, func() {}
 	switch p.file {
 	case "":
 	case "-":
-		in, name = p.stdin, "standard input"
+		in, name = interruptible{ctx, p.stdin}, "standard input"
 	default:
 		f, err := os.Open(p.file)
 		if err != nil {
@@ -272,7 +287,7 @@ func (p *prober) all() (iter.Seq[probe.Target], func(), error) {
 		}
 		for t, err := range probe.ReadList(name, in) {
 			if err != nil {
-				p.bad = true
+				p.bad.Store(true)
 				shell.Problem(p.stderr, "%v", err)
 				continue
 			}

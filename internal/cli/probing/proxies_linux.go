@@ -116,7 +116,7 @@ func (p *prober) noted(targets iter.Seq[probe.Target]) iter.Seq[probe.Target] {
 func (p *prober) useProxies(ctx context.Context) {
 	var err error
 	if p.proxies, err = p.proxy.proxies(ctx, p.timeout); err != nil {
-		p.bad = true
+		p.bad.Store(true)
 		for line := range strings.Lines(err.Error()) {
 			line = strings.TrimSpace(line)
 			p.found.Unresolved = append(p.found.Unresolved, report.Unresolved{Target: "proxy", Error: line})

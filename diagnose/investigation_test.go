@@ -58,7 +58,7 @@ func (silent) Try(ctx context.Context, _ int, _ attempt.Attempt) (attempt.Outcom
 }
 
 func TestASilentCounterfactualTimesOut(t *testing.T) {
-	findings, _ := investigate(t, silent{}, ordinary, Options{Timeout: 20 * time.Millisecond}, time.Minute,
+	findings, _ := investigate(t, silent{}, ordinary, Options{Timeout: 200 * time.Millisecond}, time.Minute,
 		tcp4(0, connect("192.0.2.1:80", attempt.ETIMEDOUT, time.Minute)))
 	if got := findings[0].Counterfactuals; len(got) != 1 || got[0].Outcome.Kind != attempt.TimedOut || !strings.Contains(got[0].String(), "no answer within") {
 		t.Errorf("got %v", got)

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"io"
 	"slices"
 
@@ -31,7 +30,7 @@ func ProbeList(w io.Writer, rows []PlannedTarget, attempts int, o TextOptions) e
 			what = "an empty datagram"
 		}
 		p.line(p.paint(bold, r.Text))
-		p.row(fmt.Sprintf("%d attempts", r.Attempts), what)
+		p.row(countOf(r.Attempts, "attempt", "attempts"), what)
 		if from := joinNames(r.Sources); from != last {
 			p.row("sources", from)
 			last = from
@@ -40,7 +39,7 @@ func ProbeList(w io.Writer, rows []PlannedTarget, attempts int, o TextOptions) e
 			p.row("named in", r.Origin)
 		}
 	}
-	words := fmt.Sprintf("%d targets, %d attempts", len(rows), attempts)
+	words := countOf(len(rows), "target", "targets") + ", " + countOf(attempts, "attempt", "attempts")
 	if names {
 		words += " for one address of each name"
 	}

@@ -43,7 +43,7 @@ func SSHD(h *Host, under ...string) *SSH {
 		"HostKey "+host,
 		"AuthorizedKeysFile "+s.Key+".pub",
 		"PermitRootLogin yes", "PasswordAuthentication no", "UsePAM no", "StrictModes no",
-		"PidFile none", "UseDNS no",
+		"PidFile none", "UseDNS no", "MaxStartups 1000", // else it drops some of those that come together
 		`ForceCommand /bin/echo "$SSH_CONNECTION"`)
 	s.Server = h.serve(under, bin, "-D", "-e", "-f", conf)
 	h.AwaitListen(s.Server, PortSSH)

@@ -43,6 +43,9 @@ type End struct {
 	Took    time.Duration // the longest
 	Local   netip.Addr    // the address that it was sent from; not valid where there was none, or several
 
+	Rejection Rejection // the ICMP error that ended them
+	Neighbour bool      // nobody answered for the next hop's hardware address
+
 	ports []uint16
 }
 
@@ -80,7 +83,7 @@ func (m *Matrix) Add(r *Result) {
 		m.rows = append(m.rows, row)
 	}
 	for _, e := range row.Ends {
-		if e.Verdict == r.Verdict && e.Stage == r.Stage && e.Outcome == r.Outcome && e.Layer == r.Layer && e.Words == r.Words && e.Answer.equal(r.Answer) {
+		if e.Verdict == r.Verdict && e.Stage == r.Stage && e.Outcome == r.Outcome && e.Layer == r.Layer && e.Words == r.Words && e.Rejection == r.Rejection && e.Neighbour == r.Neighbour && e.Answer.equal(r.Answer) {
 			e.ports = append(e.ports, r.Destination.Port())
 			e.Took = max(e.Took, r.Took)
 			if e.Local != r.Local.Addr() {
@@ -91,6 +94,7 @@ func (m *Matrix) Add(r *Result) {
 	}
 	row.Ends = append(row.Ends, &End{
 		Verdict: r.Verdict, Stage: r.Stage, Outcome: r.Outcome, Layer: r.Layer, Answer: r.Answer, Words: r.Words, Took: r.Took, Local: r.Local.Addr(),
+		Rejection: r.Rejection, Neighbour: r.Neighbour,
 		ports: []uint16{r.Destination.Port()},
 	})
 }

@@ -208,7 +208,7 @@ func (e *End) verdict() (profile.Verdict, bool) {
 	case attempt.Refused:
 		return profile.Verdict{Kind: profile.Refuse}, true
 	case attempt.Unreachable:
-		if e.Layer == OnTheWay {
+		if e.Layer == OnTheWay || e.Layer == FarEnd {
 			return profile.Verdict{Kind: profile.Unreachable}, true
 		}
 		return profile.Verdict{Kind: profile.DenyErrno, Errno: e.Outcome.Errno}, true

@@ -77,11 +77,15 @@ type Result struct {
 	Tries   int    // how often it was made, at least 1: silence is tried again
 	Words   string // what else there is to know, one line
 
+	Rejection Rejection // the ICMP error that ended it
+	Neighbour bool      // nobody answered for the next hop's hardware address
+
 	AtOnce bool // the call itself returned the errno, before anything could come back
 }
 
 // Judge makes the verdict of an outcome, by what is sure of it alone.
 func (r *Result) Judge() {
+	defer r.judgeRejection()
 	switch r.Outcome.Kind {
 	case attempt.Connected:
 		r.Verdict = Allowed

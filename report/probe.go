@@ -140,6 +140,7 @@ func endWords(e *probe.End) string {
 	if e.Words != "" && e.Outcome.Kind == attempt.Connected {
 		text += "; " + e.Words
 	}
+	text += rejectionText(e)
 	if e.Layer != probe.NoLayer {
 		text += " [" + e.Layer.String() + "]"
 	}

@@ -76,8 +76,9 @@ type (
 	probeCut struct {
 		Ports [][2]uint16 `json:"ports"`
 		probeEnd
-		Answer *probeAnswer `json:"answer"`
-		Words  string       `json:"words"`
+		Answer   *probeAnswer   `json:"answer"`
+		Words    string         `json:"words"`
+		Rejected *probeRejected `json:"rejected"`
 	}
 	probeAnswer struct {
 		Service string   `json:"service"`
@@ -132,7 +133,7 @@ func ProbeJSON(w io.Writer, p *Probe) error {
 	for _, r := range m.Rows() {
 		row := probeRow{r.Target, r.Name, r.Addr.String(), r.Protocol.String(), r.Source, []probeCut{}}
 		for _, e := range r.Ends {
-			row.Ends = append(row.Ends, probeCut{probePorts(e.Ports()), probeEndOf(e), answerOf(e.Answer), e.Words})
+			row.Ends = append(row.Ends, probeCut{probePorts(e.Ports()), probeEndOf(e), answerOf(e.Answer), e.Words, rejectedOf(e)})
 		}
 		doc.Rows = append(doc.Rows, row)
 	}

@@ -44,6 +44,7 @@ func begin(a *probe.Attempt, timeout time.Duration) *call {
 		if sa, err := unix.Getsockname(fd); err == nil {
 			c.Local = addrPort(sa)
 		}
+		c.hear(fd)
 		_ = unix.Close(fd)
 	}
 	return c
@@ -59,9 +60,12 @@ func (c *call) wait(ctx context.Context) {
 	c.Took = time.Since(c.Begin)
 	c.Local = localOf(c.file)
 	if c.errno != 0 {
+		onSocket(c.file, c.hear)
 		_ = c.file.Close()
 		c.file = nil
+		return
 	}
+	c.overhearErrors()
 }
 
 // end is what came of it. It closes the socket.
@@ -70,6 +74,9 @@ func (c *call) end(answer *probe.Answer) probe.Result {
 		c.Took = time.Since(c.Begin)
 	}
 	if c.file != nil {
+		if c.failed != nil {
+			onSocket(c.file, c.hear)
+		}
 		_ = c.file.Close()
 	}
 	switch c.errno {
@@ -121,6 +128,7 @@ func open(r *probe.Result) (int, unix.Errno) {
 	if err != nil {
 		return -1, errnoOf(err)
 	}
+	hearErrors(fd, v6, kind == unix.SOCK_STREAM)
 	if r.Device != "" {
 		if err := unix.BindToDevice(fd, r.Device); err != nil {
 			return fd, errnoOf(err)

@@ -45,6 +45,9 @@ type End struct {
 
 	Rejection Rejection // the ICMP error that ended them
 	Neighbour bool      // nobody answered for the next hop's hardware address
+	BlackHole BlackHole // of which the handshakes stalled; the zero value: of none
+	MTU       int       // the least of those that the kernel knew; 0: none connected
+	PeerMTU   int       // the least that the other end's TCP took
 
 	ports []uint16
 }
@@ -83,9 +86,10 @@ func (m *Matrix) Add(r *Result) {
 		m.rows = append(m.rows, row)
 	}
 	for _, e := range row.Ends {
-		if e.Verdict == r.Verdict && e.Stage == r.Stage && e.Outcome == r.Outcome && e.Layer == r.Layer && e.Words == r.Words && e.Rejection == r.Rejection && e.Neighbour == r.Neighbour && e.Answer.equal(r.Answer) {
+		if e.Verdict == r.Verdict && e.Stage == r.Stage && e.Outcome == r.Outcome && e.Layer == r.Layer && e.Words == r.Words && e.Rejection == r.Rejection && e.Neighbour == r.Neighbour && e.BlackHole == r.BlackHole && e.Answer.equal(r.Answer) {
 			e.ports = append(e.ports, r.Destination.Port())
 			e.Took = max(e.Took, r.Took)
+			e.MTU, e.PeerMTU = lesser(e.MTU, r.MTU), lesser(e.PeerMTU, r.PeerMTU)
 			if e.Local != r.Local.Addr() {
 				e.Local = netip.Addr{}
 			}
@@ -94,9 +98,17 @@ func (m *Matrix) Add(r *Result) {
 	}
 	row.Ends = append(row.Ends, &End{
 		Verdict: r.Verdict, Stage: r.Stage, Outcome: r.Outcome, Layer: r.Layer, Answer: r.Answer, Words: r.Words, Took: r.Took, Local: r.Local.Addr(),
-		Rejection: r.Rejection, Neighbour: r.Neighbour,
+		Rejection: r.Rejection, Neighbour: r.Neighbour, BlackHole: r.BlackHole, MTU: r.MTU, PeerMTU: r.PeerMTU,
 		ports: []uint16{r.Destination.Port()},
 	})
+}
+
+// lesser is the lesser of two that are known.
+func lesser(a, b int) int {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // Rows are the rows in the order in which their first attempts ended, those of one destination together, and the ends of each by

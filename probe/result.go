@@ -80,6 +80,10 @@ type Result struct {
 	Rejection Rejection // the ICMP error that ended it
 	Neighbour bool      // nobody answered for the next hop's hardware address
 
+	MTU       int       // of the path, as the kernel knew it at the end of a TCP connection; 0: there was none
+	PeerMTU   int       // the packets that the other end's TCP took
+	BlackHole BlackHole // where the handshake stalled of its segments' size; the zero value: it did not
+
 	AtOnce bool // the call itself returned the errno, before anything could come back
 }
 
@@ -96,7 +100,7 @@ func (r *Result) Judge() {
 		r.Verdict, r.Layer = Inconclusive, FarEnd
 	case attempt.TimedOut:
 		r.Verdict, r.Layer = Denied, OnTheWay
-		if r.Protocol == attempt.UDP || r.Stage == StageHandshake { // many servers don't answer what they don't understand
+		if (r.Protocol == attempt.UDP || r.Stage == StageHandshake) && r.BlackHole == (BlackHole{}) { // many servers don't answer what they don't understand
 			r.Verdict = Inconclusive
 		}
 	case attempt.Unreachable:

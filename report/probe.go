@@ -125,6 +125,7 @@ func ProbeText(w io.Writer, found *Probe, o TextOptions) error {
 			p.row(e.Ports().String()+" "+r.Source, endWords(e))
 		}
 	}
+	p.beyond(&found.Observed.Beyond)
 	_, err := io.WriteString(w, p.b.String())
 	return err
 }

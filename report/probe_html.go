@@ -44,6 +44,7 @@ func ProbeHTML(w io.Writer, found *Probe) error {
 		h.destination(rows[:n])
 		rows = rows[n:]
 	}
+	h.beyond(&found.Observed.Beyond)
 	h.raw("</html>\n")
 	_, err := io.WriteString(w, h.b.String())
 	return err

@@ -39,6 +39,7 @@ type (
 		Differences []probeDifference `json:"differences"`
 		Expected    int               `json:"expected"`
 		Unmet       []probeUnmet      `json:"unmet"`
+		Beyond      probeBeyond       `json:"beyond"`
 	}
 	probeUnresolved struct {
 		Target string `json:"target"`
@@ -117,6 +118,7 @@ func ProbeJSON(w io.Writer, p *Probe) error {
 		Version: 1, Host: p.Observed.Name, Attempts: m.Attempts,
 		Local: []probeLocal{}, Contrasts: []probeContrast{}, Rows: []probeRow{}, Unresolved: []probeUnresolved{}, Differences: []probeDifference{}, Expected: p.Expected, Unmet: []probeUnmet{},
 	}
+	doc.Beyond = beyondOf(&p.Observed.Beyond)
 	if m.Attempts > 0 {
 		begin, end := m.Begin.UTC(), m.End.UTC()
 		doc.Begin, doc.End = &begin, &end

@@ -24,13 +24,19 @@ type call struct {
 }
 
 // begin makes the calls of an attempt, as far as they answer at once.
-func begin(a *probe.Attempt, timeout time.Duration) *call {
+func begin(a *probe.Attempt, timeout time.Duration) *call { return beginSized(a, timeout, 0) }
+
+// beginSized is begin with segments for packets of a size; 0 for the usual.
+func beginSized(a *probe.Attempt, timeout time.Duration, size int) *call {
 	c := &call{Result: probe.Result{Attempt: *a, Stage: probe.StageSocket, Begin: time.Now(), Tries: 1}}
 	c.until = c.Begin.Add(timeout)
 	var fd int
 	if fd, c.errno = open(&c.Result); c.errno == 0 {
 		c.Stage = probe.StageConnect
 		c.AtOnce = true
+		if size > 0 {
+			_ = unix.SetsockoptInt(fd, unix.SOL_TCP, unix.TCP_MAXSEG, size-headersOf(a.Destination.Addr()))
+		}
 		if c.errno = connect(fd, a.Destination); c.errno == unix.EINPROGRESS {
 			c.AtOnce = false
 			c.errno = settled(fd) // the answer of a host nearby is there already
@@ -74,9 +80,14 @@ func (c *call) end(answer *probe.Answer) probe.Result {
 		c.Took = time.Since(c.Begin)
 	}
 	if c.file != nil {
-		if c.failed != nil {
-			onSocket(c.file, c.hear)
-		}
+		onSocket(c.file, func(fd int) {
+			if c.failed != nil {
+				c.hear(fd)
+			}
+			if c.errno == 0 && c.Protocol == attempt.TCP {
+				c.segments(fd)
+			}
+		})
 		_ = c.file.Close()
 	}
 	switch c.errno {
@@ -102,6 +113,10 @@ func (c *call) unanswered() {
 	c.Stage = probe.StageHandshake
 	c.Took = time.Since(c.Begin)
 	var errno unix.Errno
+	var hole *blackHole
+	if errors.As(c.failed, &hole) {
+		c.BlackHole = hole.BlackHole
+	}
 	switch {
 	case errors.Is(c.failed, os.ErrDeadlineExceeded):
 		c.Outcome = attempt.Outcome{Kind: attempt.TimedOut}

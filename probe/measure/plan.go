@@ -26,6 +26,8 @@ type Plan struct {
 	Resolve func(ctx context.Context, name string) ([]netip.Addr, error)
 	// Unresolved is told of a target whose name was not found.
 	Unresolved func(probe.Target, error)
+	// Looked is told how long the lookup of a name took; nil: nobody is.
+	Looked func(name string, took time.Duration)
 
 	once  sync.Once
 	fixed [2]uint16
@@ -56,7 +58,12 @@ func (p *Plan) target(ctx context.Context, t probe.Target, yield func(probe.Atte
 	addrs := []netip.Addr{t.Addr}
 	if t.Host != "" {
 		var err error
-		if addrs, err = p.resolve(ctx, t.Host); err != nil {
+		begin := time.Now()
+		addrs, err = p.resolve(ctx, t.Host)
+		if p.Looked != nil {
+			p.Looked(t.Host, time.Since(begin))
+		}
+		if err != nil {
 			if p.Unresolved != nil {
 				p.Unresolved(t, err)
 			}
@@ -144,7 +151,7 @@ func (p *Plan) Expected(ctx context.Context, list []probe.Expectation) iter.Seq[
 // plain are the attempts at one target without a bind.
 func (p *Plan) plain(ctx context.Context, t probe.Target) iter.Seq[probe.Attempt] {
 	return func(yield func(probe.Attempt) bool) {
-		bare := &Plan{Sources: NoBind, Families: p.Families, Timeout: p.Timeout, Resolve: p.Resolve, Unresolved: p.Unresolved}
+		bare := &Plan{Sources: NoBind, Families: p.Families, Timeout: p.Timeout, Resolve: p.Resolve, Unresolved: p.Unresolved, Looked: p.Looked}
 		bare.target(ctx, t, yield)
 	}
 }

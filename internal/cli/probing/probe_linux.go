@@ -30,6 +30,7 @@ type probeFlags struct {
 	file, sources, output, compare, expect string
 	timeout                                time.Duration
 	rate, concurrency                      int
+	beyondFlags
 }
 
 func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -42,6 +43,7 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.IntVar(&f.concurrency, "concurrency", 0, "attempts at a time (default 64, with --rate 0 1000)")
 	fs.StringVar(&f.compare, "compare", "", "the `PROFILE` that was declared: show where it and what is observed differ, and exit with 1 where they do")
 	fs.StringVar(&f.expect, "expect", "", "a `FILE` of attempts and what must come of them: exit with 1 where something else does")
+	f.beyondFlags.add(fs)
 	fs.StringVar(&f.output, "output", "text", "text, json, markdown, junit, html, or yaml: the observed profile")
 	if status, done := shell.Parse(fs, args, stdout); done {
 		return status
@@ -68,11 +70,12 @@ type prober struct {
 	stdout, stderr io.Writer
 	bad            bool
 	found          report.Probe
+	beyond         beyond
 }
 
 func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.Writer) (*prober, error) {
 	p := &prober{probeFlags: f, plan: &measure.Plan{}, stdin: stdin, stdout: stdout, stderr: stderr}
-	err := errors.Join(shell.Choice("sources", f.sources, "auto", "none", "all"), shell.Choice("output", f.output, "text", "json", "yaml", "markdown", "junit", "html"))
+	err := errors.Join(f.beyondFlags.check(), shell.Choice("sources", f.sources, "auto", "none", "all"), shell.Choice("output", f.output, "text", "json", "yaml", "markdown", "junit", "html"))
 	if f.rate < 0 || f.concurrency < 0 || f.timeout <= 0 {
 		err = errors.Join(err, errors.New("--rate and --concurrency want numbers from 0, --timeout a time above 0"))
 	}
@@ -121,8 +124,11 @@ func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.
 	p.plan.Unresolved = func(t probe.Target, err error) {
 		p.bad = true
 		p.found.Unresolved = append(p.found.Unresolved, report.Unresolved{Target: t.Text, Error: err.Error()})
+		p.beyond.unresolved(t.Host)
 		shell.Problem(stderr, "%s: %v", t.Text, err)
 	}
+	p.plan.Looked = p.beyond.looked
+	p.beyond.flags = &f.beyondFlags
 	return p, nil
 }
 
@@ -144,13 +150,15 @@ func (p *prober) run(ctx context.Context) int {
 		err = report.ProbeLocal(p.stdout, p.found.Observed.Local, o)
 	}
 	attempts := both(p.plan.Expected(ctx, p.judge.List), p.plan.Attempts(ctx, all))
-	for r := range measure.Run(ctx, attempts, p.limits, measure.Meet) {
+	for r := range measure.Run(ctx, attempts, p.limits, (&measure.Sized{Greet: measure.Meet}).Meet) {
 		m.Add(&r)
+		p.beyond.add(&r)
 		p.judge.Add(&r)
 	}
 	if p.expect != "" {
 		p.found.Expected, p.found.Unmet = len(p.judge.List), p.judge.Unmet()
 	}
+	p.found.Observed.Beyond = p.beyond.look(ctx, m)
 	interrupted := ctx.Err() != nil
 	if interrupted {
 		shell.Problem(p.stderr, "interrupted: what follows is what it has")

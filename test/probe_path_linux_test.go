@@ -25,6 +25,31 @@ type beyondDoc struct {
 			}
 		}
 	}
+	Beyond struct {
+		Paths []struct {
+			Address, Protocol, Layer, Left, Words, Next string
+			Port, Alive, Hop, Distance                  int
+			Conclusive                                  bool
+			Routers                                     []string
+		}
+		MTUs []struct {
+			Address, By, Words string
+			Own, MTU, Peer     int
+			Sure, Hole         bool
+		}
+		Clock struct {
+			Sure  bool
+			Words []string
+		}
+		Names *struct {
+			Words   []string
+			Lookups []struct {
+				Name, Found string
+				Questions   int
+				Words       []string
+			}
+		}
+	}
 }
 
 func beyondIn(t *testing.T, h *testhost.Host, under []string, args ...string) *beyondDoc {
@@ -108,6 +133,109 @@ func TestProbeRejected(t *testing.T) {
 			} {
 				if seen[key] != want {
 					t.Errorf("%s: %s; want %s", key, seen[key], want)
+				}
+			}
+		})
+	}
+}
+
+// TestProbePath finds where silence begins, on a way of three routers, whoever drops, and says so where nothing tells.
+func TestProbePath(t *testing.T) {
+	testhost.Need(t, "nft", "nftables")
+	for _, c := range []struct {
+		name    string
+		make    func(c *testhost.Chain)
+		targets []string // ports of the server
+		// what is wanted of the first path; hop is the last that heard of it, -1 for what is not looked at
+		conclusive    bool
+		hop, distance int
+		layer, says   string
+	}{
+		{
+			"router 2 drops the port", func(c *testhost.Chain) { c.Routers[1].Filter("forward", "tcp dport 81 drop") },
+			[]string{"81", "7000"}, true, 2, 4, "on the way", "port 7000 of the same host answers, so it is a filter for tcp port 81",
+		},
+		{
+			"router 2 drops the port before it routes", func(c *testhost.Chain) { c.Routers[1].Filter("prerouting", "tcp dport 81 drop") },
+			[]string{"81"}, true, 1, 4, "on the way", "(hop 1 of 4); other packets come as far as",
+		},
+		{
+			"the server drops the port", func(c *testhost.Chain) { c.Server.Filter("input", "tcp dport 81 drop") },
+			[]string{"81"}, true, 3, 4, "on the way", "the last router before the host",
+		},
+		{
+			"this host drops the port", func(c *testhost.Chain) { c.Client.Filter("output", "tcp dport 81 drop") },
+			[]string{"81"}, true, 0, -1, "local firewall", "this host itself discards it",
+		},
+		{
+			"router 1 drops the port before it routes", func(c *testhost.Chain) { c.Routers[0].Filter("prerouting", "tcp dport 81 drop") },
+			[]string{"81"}, true, 0, 4, "on the way", "no router heard of it, while other packets come as far as",
+		},
+		{
+			"router 3 drops everything", func(c *testhost.Chain) { c.Routers[2].Filter("forward", "iif eth0 drop") },
+			[]string{"81"}, false, 3, 0, "on the way", "(hop 3 of at least 4), for every packet that was tried",
+		},
+		{
+			"router 2 says nothing of used-up hops", func(c *testhost.Chain) {
+				c.Routers[1].Filter("output", "icmp type time-exceeded drop", "icmpv6 type time-exceeded drop")
+				c.Server.Filter("input", "tcp dport 81 drop")
+			},
+			[]string{"81"}, true, 3, 4, "on the way", "the last router before the host",
+		},
+		{
+			"no router says anything", func(c *testhost.Chain) {
+				for _, r := range c.Routers {
+					r.Filter("output", "icmp type time-exceeded drop", "icmpv6 type time-exceeded drop")
+				}
+				c.Server.Filter("input", "tcp dport 81 drop")
+			},
+			[]string{"81"}, false, 0, 0, "on the way", "no router said anything",
+		},
+		{
+			"routers limit their errors", func(c *testhost.Chain) {
+				for _, r := range c.Routers {
+					r.Sysctl("net.ipv4.icmp_ratelimit", "1000")
+					r.Sysctl("net.ipv6.icmp.ratelimit", "1000")
+				}
+				c.Server.Filter("input", "tcp dport 81 drop", "tcp dport 82 drop", "tcp dport 83 drop", "tcp dport 84 drop")
+			},
+			[]string{"84", "81", "82", "83"}, true, 3, 4, "on the way", "the last router before the host",
+		},
+		{
+			"UDP", func(c *testhost.Chain) { c.Routers[1].Filter("forward", "udp dport 53 drop") },
+			[]string{"dns"}, true, 2, 4, "on the way", "silence begins at or after",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			chain := testhost.NewChain(t, 3)
+			testhost.Python(chain.Server, 7000, acceptor, "7000", "81")
+			c.make(chain)
+			for _, server := range []string{chain.Server4(), chain.Server6()} {
+				args := []string{"--timeout", "1s", "--sources", "none", "--path", "all"}
+				for _, port := range c.targets {
+					if port == "dns" {
+						args = append(args, "dns://"+bracketed(server))
+						continue
+					}
+					args = append(args, bracketed(server)+":"+port)
+				}
+				doc := beyondIn(t, chain.Client, nil, args...)
+				paths := doc.Beyond.Paths
+				silent := len(c.targets)
+				if c.targets[silent-1] == "7000" {
+					silent--
+				}
+				if len(paths) != silent {
+					t.Fatalf("%s: %d paths: %+v", server, len(paths), paths)
+				}
+				for _, p := range paths {
+					if p.Conclusive != c.conclusive || p.Hop != c.hop || c.distance >= 0 && p.Distance != c.distance || p.Layer != c.layer || !strings.Contains(p.Words, c.says) {
+						t.Errorf("%s: %+v\nwant %v, hop %d of %d, %s, %q", server, p, c.conclusive, c.hop, c.distance, c.layer, c.says)
+					}
+					if c.hop > 0 && !slices.Contains([]string{chain.Router4(c.hop), chain.Router6(c.hop)}, p.Routers[0]) {
+						t.Errorf("%s: the router is %v", server, p.Routers)
+					}
 				}
 			}
 		})

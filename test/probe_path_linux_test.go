@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/testhost"
 )
@@ -240,4 +241,79 @@ func TestProbePath(t *testing.T) {
 			}
 		})
 	}
+}
+
+// holder accepts connections, keeps them, and says nothing.
+const holder = `
+import socket, sys
+l, held = socket.create_server(("", int(sys.argv[1]))), []
+while True: held.append(l.accept())
+`
+
+// TestProbeBlackHole lets a real TLS server's certificate vanish on a link that takes smaller packets and says nothing, beside the same link that
+// says so, and servers that are silent for another reason.
+func TestProbeBlackHole(t *testing.T) {
+	testhost.Need(t, "nft", "nftables")
+	ca := testhost.NewAuthority(t, "Example CA")
+	var names []string
+	for i := range 160 { // so that the certificate is several segments
+		names = append(names, fmt.Sprintf("name-%d.server.example.test", i))
+	}
+	const tarpit = 8443
+	make := func(t *testing.T, says bool) *testhost.Chain {
+		c := testhost.NewChain(t, 2)
+		c.Routers[0].IP("link", "set", "eth1", "mtu", "1400")
+		c.Routers[1].IP("link", "set", "eth0", "mtu", "1400")
+		if !says {
+			for _, r := range c.Routers {
+				r.Filter("output", "icmp code frag-needed drop", "icmpv6 type packet-too-big drop")
+			}
+		}
+		testhost.TLSServer(c.Server, ca, "TLSv1.2 TLSv1.3", time.Now().Add(time.Hour), names...)
+		testhost.Python(c.Server, tarpit, holder, fmt.Sprint(tarpit))
+		return c
+	}
+	for _, says := range []bool{true, false} {
+		t.Run(fmt.Sprintf("router says so: %v", says), func(t *testing.T) {
+			t.Parallel()
+			c := make(t, says)
+			for family, server := range map[string]string{"ipv4": c.Server4(), "ipv6": c.Server6()} {
+				doc := beyondIn(t, c.Client, nil, "--timeout", "2s", "--sources", "none", "--path", "all", "https://"+bracketed(server))
+				if len(doc.Rows) != 1 || len(doc.Beyond.MTUs) != 1 {
+					t.Fatalf("%s: %+v", family, doc)
+				}
+				e, m := doc.Rows[0].Ends[0], doc.Beyond.MTUs[0]
+				if says {
+					if e.Outcome != "connected" || e.Verdict != "allowed" {
+						t.Errorf("%s: %+v", family, e)
+					}
+					if m.MTU != 1400 || !m.Sure || m.Hole || m.By != c.Router4(1) && m.By != c.Router6(1) {
+						t.Errorf("%s: %+v", family, m)
+					}
+					continue
+				}
+				if e.Outcome != "timed out" || e.Verdict != "denied" || e.Layer != "on the way" || !strings.Contains(e.Words, "path MTU black hole: large packets do not come through") ||
+					!strings.Contains(e.Words, "packets of 1400 bytes pass, of 1492 do not") {
+					t.Errorf("%s: %+v", family, e)
+				}
+				if m.Own != 1500 || m.MTU != 1400 || !m.Hole {
+					t.Errorf("%s: %+v", family, m)
+				}
+			}
+			doc := beyondIn(t, c.Client, nil, "--timeout", "1s", "--sources", "none", fmt.Sprintf("tls://%s:%d", c.Server4(), tarpit))
+			if e := doc.Rows[0].Ends[0]; e.Outcome != "timed out" || e.Verdict != "inconclusive" || strings.Contains(e.Words, "black hole") {
+				t.Errorf("a server that says nothing: %+v", e)
+			}
+		})
+	}
+	t.Run("clamped", func(t *testing.T) {
+		t.Parallel()
+		c := testhost.NewChain(t, 1)
+		c.Routers[0].Filter("forward", "tcp flags syn tcp option maxseg size set 1160")
+		testhost.TLSServer(c.Server, ca, "TLSv1.2 TLSv1.3", time.Now().Add(time.Hour), names...)
+		doc := beyondIn(t, c.Client, nil, "--sources", "none", "https://"+c.Server4())
+		if m := doc.Beyond.MTUs; len(m) != 1 || m[0].Peer != 1200 || m[0].MTU != 1500 || m[0].Hole || doc.Rows[0].Ends[0].Outcome != "connected" {
+			t.Errorf("%+v", doc)
+		}
+	})
 }

@@ -81,11 +81,13 @@ func (x *NamesExaminer) system(ctx context.Context, name string) probe.SystemLoo
 	return s
 }
 
-// search asks as glibc's resolver does: one candidate after the other, each of the first server that answers, until there is an address.
+// search asks as glibc's resolver does (res_search): one candidate after the other, each of the first server that answers, until there is an address. Where
+// no server says anything it ends: what comes after would be as silent.
 func search(ctx context.Context, conf *probe.ResolvConf, l *probe.NameLookup, timeout time.Duration) {
 	at := 0 // the server that answered last: those before were silent
-	for _, name := range probe.SearchOrder(l.Name, conf.Search, conf.Ndots) {
-		c := probe.Candidate{Name: strings.TrimSuffix(name, ".")}
+	order := probe.SearchOrder(l.Name, conf.Search, conf.Ndots)
+	for k := 0; k < len(order) && ctx.Err() == nil; k++ {
+		c := probe.Candidate{Name: order[k]}
 		for i := at; i < len(conf.Servers) && ctx.Err() == nil; i++ {
 			both(ctx, conf, conf.Servers[i], &c, timeout)
 			if settles(&c.A) || settles(&c.AAAA) {
@@ -94,8 +96,14 @@ func search(ctx context.Context, conf *probe.ResolvConf, l *probe.NameLookup, ti
 			}
 		}
 		l.Candidates = append(l.Candidates, c)
-		if c.Found() || ctx.Err() != nil || !settles(&c.A) && c.A.Outcome != attempt.LookupFailed {
-			return // silence ends a search
+		switch {
+		case c.Found(), c.A.Outcome == attempt.LookupSilent, c.A.Outcome == attempt.LookupPortClosed, c.A.Error != "":
+			return
+		case c.A.Outcome == attempt.LookupRefused && c.Name != l.Name: // ends the search list; the name as it is comes last, where it did not come first
+			if order[0] == l.Name {
+				return
+			}
+			k = max(k, len(order)-2)
 		}
 	}
 }

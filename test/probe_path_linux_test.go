@@ -154,34 +154,41 @@ func TestProbePath(t *testing.T) {
 	}{
 		{
 			"router 2 drops the port", func(c *testhost.Chain) { c.Routers[1].Filter("forward", "tcp dport 81 drop") },
-			[]string{"81", "7000"}, true, 2, 4, "on the way", "port 7000 of the same host answers, so it is a filter for tcp port 81",
+			[]string{"81", "7000"},
+			true, 2, 4, "on the way", "port 7000 of the same host answers, so it is a filter for tcp port 81",
 		},
 		{
 			"router 2 drops the port before it routes", func(c *testhost.Chain) { c.Routers[1].Filter("prerouting", "tcp dport 81 drop") },
-			[]string{"81"}, true, 1, 4, "on the way", "(hop 1 of 4); other packets come as far as",
+			[]string{"81"},
+			true, 1, 4, "on the way", "(hop 1 of 4); other packets come as far as",
 		},
 		{
 			"the server drops the port", func(c *testhost.Chain) { c.Server.Filter("input", "tcp dport 81 drop") },
-			[]string{"81"}, true, 3, 4, "on the way", "the last router before the host",
+			[]string{"81"},
+			true, 3, 4, "on the way", "the last router before the host",
 		},
 		{
 			"this host drops the port", func(c *testhost.Chain) { c.Client.Filter("output", "tcp dport 81 drop") },
-			[]string{"81"}, true, 0, -1, "local firewall", "this host itself discards it",
+			[]string{"81"},
+			true, 0, -1, "local firewall", "this host itself discards it",
 		},
 		{
 			"router 1 drops the port before it routes", func(c *testhost.Chain) { c.Routers[0].Filter("prerouting", "tcp dport 81 drop") },
-			[]string{"81"}, true, 0, 4, "on the way", "no router heard of it, while other packets come as far as",
+			[]string{"81"},
+			true, 0, 4, "on the way", "no router heard of it, while other packets come as far as",
 		},
 		{
 			"router 3 drops everything", func(c *testhost.Chain) { c.Routers[2].Filter("forward", "iif eth0 drop") },
-			[]string{"81"}, false, 3, 0, "on the way", "(hop 3 of at least 4), for every packet that was tried",
+			[]string{"81"},
+			false, 3, 0, "on the way", "(hop 3 of at least 4), for every packet that was tried",
 		},
 		{
 			"router 2 says nothing of used-up hops", func(c *testhost.Chain) {
 				c.Routers[1].Filter("output", "icmp type time-exceeded drop", "icmpv6 type time-exceeded drop")
 				c.Server.Filter("input", "tcp dport 81 drop")
 			},
-			[]string{"81"}, true, 3, 4, "on the way", "the last router before the host",
+			[]string{"81"},
+			true, 3, 4, "on the way", "the last router before the host",
 		},
 		{
 			"no router says anything", func(c *testhost.Chain) {
@@ -190,7 +197,8 @@ func TestProbePath(t *testing.T) {
 				}
 				c.Server.Filter("input", "tcp dport 81 drop")
 			},
-			[]string{"81"}, false, 0, 0, "on the way", "no router said anything",
+			[]string{"81"},
+			false, 0, 0, "on the way", "no router said anything",
 		},
 		{
 			"routers limit their errors", func(c *testhost.Chain) {
@@ -200,11 +208,13 @@ func TestProbePath(t *testing.T) {
 				}
 				c.Server.Filter("input", "tcp dport 81 drop", "tcp dport 82 drop", "tcp dport 83 drop", "tcp dport 84 drop")
 			},
-			[]string{"84", "81", "82", "83"}, true, 3, 4, "on the way", "the last router before the host",
+			[]string{"84", "81", "82", "83"},
+			true, 3, 4, "on the way", "the last router before the host",
 		},
 		{
 			"UDP", func(c *testhost.Chain) { c.Routers[1].Filter("forward", "udp dport 53 drop") },
-			[]string{"dns"}, true, 2, 4, "on the way", "silence begins at or after",
+			[]string{"dns"},
+			true, 2, 4, "on the way", "silence begins at or after",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

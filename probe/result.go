@@ -60,6 +60,8 @@ type Attempt struct {
 	Variant string  // the name of the way in which the source was chosen: "no bind"
 	NoPort  bool    // with a source without a port: IP_BIND_ADDRESS_NO_PORT (ip(7)), so that connect chooses the port
 
+	Foreign bool // the source is no address of this host
+
 	Expected *Expectation // that it shows to be met or not; nil for none
 }
 
@@ -100,7 +102,11 @@ func (r *Result) Judge() {
 		r.Verdict, r.Layer = Inconclusive, FarEnd
 	case attempt.TimedOut:
 		r.Verdict, r.Layer = Denied, OnTheWay
-		if (r.Protocol == attempt.UDP || r.Stage == StageHandshake) && r.BlackHole == (BlackHole{}) { // many servers don't answer what they don't understand
+		switch {
+		case r.BlackHole != (BlackHole{}): // shown by a counterfactual
+		case r.Stage == StageHandshake: // many servers don't answer what they don't understand
+			r.Verdict, r.Layer = Inconclusive, NoLayer
+		case r.Protocol == attempt.UDP:
 			r.Verdict = Inconclusive
 		}
 	case attempt.Unreachable:

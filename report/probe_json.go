@@ -17,6 +17,7 @@ type Probe struct {
 	Unresolved []Unresolved
 	Expected   int // expectations, of which Unmet are not met
 	Unmet      []probe.Unmet
+	All        bool // text shows every source, not only those that made a difference
 }
 
 // Unresolved is a target that was not tried, since its name was not found.
@@ -27,19 +28,21 @@ type Unresolved struct {
 // The shapes of docs/probe.schema.json.
 type (
 	probeJSON struct {
-		Version     int               `json:"version"`
-		Host        string            `json:"host"`
-		Begin       *time.Time        `json:"begin"`
-		End         *time.Time        `json:"end"`
-		Attempts    int               `json:"attempts"`
-		Local       []probeLocal      `json:"local"`
-		Contrasts   []probeContrast   `json:"contrasts"`
-		Rows        []probeRow        `json:"rows"`
-		Unresolved  []probeUnresolved `json:"unresolved"`
-		Differences []probeDifference `json:"differences"`
-		Expected    int               `json:"expected"`
-		Unmet       []probeUnmet      `json:"unmet"`
-		Beyond      probeBeyond       `json:"beyond"`
+		Version        int               `json:"version"`
+		Host           string            `json:"host"`
+		Begin          *time.Time        `json:"begin"`
+		End            *time.Time        `json:"end"`
+		Attempts       int               `json:"attempts"`
+		Local          []probeLocal      `json:"local"`
+		Contrasts      []probeContrast   `json:"contrasts"`
+		EveryBindFails int               `json:"every_bind_fails"`
+		AcceptsAll     []string          `json:"accepts_all"`
+		Rows           []probeRow        `json:"rows"`
+		Unresolved     []probeUnresolved `json:"unresolved"`
+		Differences    []probeDifference `json:"differences"`
+		Expected       int               `json:"expected"`
+		Unmet          []probeUnmet      `json:"unmet"`
+		Beyond         probeBeyond       `json:"beyond"`
 	}
 	probeUnresolved struct {
 		Target string `json:"target"`
@@ -60,10 +63,11 @@ type (
 		UDP    probeEnd `json:"udp"`
 	}
 	probeContrast struct {
-		Source   string   `json:"source"`
+		Sources  []string `json:"sources"`
 		End      probeEnd `json:"end"`
 		Count    int      `json:"count"`
 		Of       int      `json:"of"`
+		Example  string   `json:"example"`
 		OnlyWith bool     `json:"only_with"`
 	}
 	probeRow struct {
@@ -82,10 +86,26 @@ type (
 		Rejected *probeRejected `json:"rejected"`
 	}
 	probeAnswer struct {
-		Service string   `json:"service"`
-		Version string   `json:"version"`
-		Detail  []string `json:"detail"`
-		Banner  string   `json:"banner"`
+		Service string    `json:"service"`
+		Version string    `json:"version"`
+		Detail  []string  `json:"detail"`
+		Banner  string    `json:"banner"`
+		TLS     *probeTLS `json:"tls"`
+		Skew    *float64  `json:"skew"`
+	}
+	probeTLS struct {
+		Version            string       `json:"version"`
+		ALPN               string       `json:"alpn"`
+		Names              []string     `json:"names"`
+		Issuer             string       `json:"issuer"`
+		NotBefore          *time.Time   `json:"not_before"`
+		NotAfter           *time.Time   `json:"not_after"`
+		Faults             []probeFault `json:"faults"`
+		AsksForCertificate bool         `json:"asks_for_certificate"`
+	}
+	probeFault struct {
+		Kind  string `json:"kind"`
+		Words string `json:"words"`
 	}
 	probeUnmet struct {
 		File   string `json:"file"`
@@ -127,9 +147,13 @@ func ProbeJSON(w io.Writer, p *Probe) error {
 		r := &p.Observed.Local[i]
 		doc.Local = append(doc.Local, probeLocal{r.Name, r.Family.String(), resultEnd(&r.TCP), resultEnd(&r.UDP)})
 	}
+	doc.EveryBindFails, doc.AcceptsAll = m.EveryBindFails(), []string{}
+	for _, a := range m.AcceptsAll() {
+		doc.AcceptsAll = append(doc.AcceptsAll, a.String())
+	}
 	for _, c := range m.Contrasts() {
 		doc.Contrasts = append(doc.Contrasts, probeContrast{
-			c.Source, endOf(c.Verdict, c.Stage, c.Outcome, probe.NoLayer, c.Took), c.Count, c.Of, c.Verdict == probe.Allowed,
+			c.Sources, endOf(c.Verdict, c.Stage, c.Outcome, probe.NoLayer, c.Took), c.Count, c.Of, c.Example.String(), c.Verdict == probe.Allowed,
 		})
 	}
 	for _, r := range m.Rows() {
@@ -193,7 +217,29 @@ func answerOf(a *probe.Answer) *probeAnswer {
 	if detail == nil {
 		detail = []string{}
 	}
-	return &probeAnswer{a.Service, a.Version, detail, a.Banner}
+	out := &probeAnswer{Service: a.Service, Version: a.Version, Detail: detail, Banner: a.Banner, TLS: tlsOf(a.TLS)}
+	if a.Skew != nil {
+		s := a.Skew.Seconds()
+		out.Skew = &s
+	}
+	return out
+}
+
+func tlsOf(t *probe.TLS) *probeTLS {
+	if t == nil {
+		return nil
+	}
+	out := &probeTLS{
+		Version: t.Version, ALPN: t.ALPN, Names: append([]string{}, t.Names...), Issuer: t.Issuer, Faults: []probeFault{}, AsksForCertificate: t.AsksForCertificate,
+	}
+	if !t.NotAfter.IsZero() {
+		from, to := t.NotBefore.UTC(), t.NotAfter.UTC()
+		out.NotBefore, out.NotAfter = &from, &to
+	}
+	for _, f := range t.Faults {
+		out.Faults = append(out.Faults, probeFault{string(f.Kind), f.Words})
+	}
+	return out
 }
 
 func probePorts(p flowset.Ports) [][2]uint16 {

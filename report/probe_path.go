@@ -13,14 +13,12 @@ import (
 func rejectionText(e *probe.End) string {
 	switch words := e.Rejection.Words(); {
 	case e.Neighbour:
-		return "; nobody answers for the next hop: the host, or the router there, is down or not on this network"
+		return "nobody answers for the next hop: the host, or the router there, is down or not on this network"
 	case words != "":
 		if e.Layer == probe.LocalFirewall {
 			words += ", which is this host itself"
 		}
-		return "; " + words
-	case e.Outcome.Kind == attempt.Refused && e.Stage == probe.StageConnect && e.Layer == probe.FarEnd:
-		return "; by the far end, or something in its name"
+		return words
 	}
 	return ""
 }
@@ -36,6 +34,8 @@ type partRow struct {
 	lines []string
 }
 
+const clockTitle = "Clock"
+
 // beyondParts are the sections that have something to tell.
 func beyondParts(b *probe.Beyond) []part {
 	var parts []part
@@ -45,7 +45,7 @@ func beyondParts(b *probe.Beyond) []part {
 		}
 	}
 	if f := b.Clock.Finding(); f != nil {
-		add("Clock", []partRow{{"this host", f.Words}})
+		add(clockTitle, []partRow{{"this host", f.Words}})
 	}
 	var rows []partRow
 	for _, p := range b.Paths {
@@ -140,6 +140,9 @@ func addrsText(list []netip.Addr) string {
 // beyond writes the sections for a terminal.
 func (p *printer) beyond(b *probe.Beyond) {
 	for _, s := range beyondParts(b) {
+		if s.title == clockTitle { // stands at the top
+			continue
+		}
 		p.line("")
 		p.line(p.paint(bold, s.title))
 		for _, r := range s.rows {

@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
+	"github.com/sallyport/sallyport/attempt"
 	"github.com/sallyport/sallyport/probe"
 )
 
@@ -168,7 +168,7 @@ func (s *session) end(service, own string, a *probe.Answer, err error) (*probe.A
 	errors.As(err, &errno)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded) && s.read == 0:
-		return a, &failure{fmt.Sprintf("no answer within %v", s.timeout.Round(time.Millisecond)), err}
+		return a, &failure{"no answer within " + attempt.DurationText(s.timeout), err}
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return seen, &failure{fmt.Sprintf("no complete answer: %d bytes came within the time", s.read), err}
 	case errno == syscall.ECONNRESET && s.read == 0:

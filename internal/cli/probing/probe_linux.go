@@ -31,6 +31,7 @@ type probeFlags struct {
 	timeout                                time.Duration
 	rate, concurrency                      int
 	beyondFlags
+	everySource bool
 }
 
 func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -44,6 +45,7 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.StringVar(&f.compare, "compare", "", "the `PROFILE` that was declared: show where it and what is observed differ, and exit with 1 where they do")
 	fs.StringVar(&f.expect, "expect", "", "a `FILE` of attempts and what must come of them: exit with 1 where something else does")
 	f.beyondFlags.add(fs)
+	fs.BoolVar(&f.everySource, "all", false, "text: show every source, not only those that made a difference")
 	fs.StringVar(&f.output, "output", "text", "text, json, markdown, junit, html, or yaml: the observed profile")
 	if status, done := shell.Parse(fs, args, stdout); done {
 		return status
@@ -139,6 +141,7 @@ func (p *prober) run(ctx context.Context) int {
 		return shell.Usage
 	}
 	defer end()
+	p.found.All = p.everySource
 	host, _ := os.Hostname()
 	o := report.TextOptions{Color: shell.Colour(p.stdout), Width: shell.Columns(p.stdout)}
 	m := &probe.Matrix{}
@@ -147,7 +150,7 @@ func (p *prober) run(ctx context.Context) int {
 		Local: measure.Local(ctx, p.plan.Place), Matrix: m,
 	}
 	if p.output == "text" {
-		err = report.ProbeLocal(p.stdout, p.found.Observed.Local, o)
+		err = report.ProbeLocal(p.stdout, p.found.Observed.Local, p.everySource, o)
 	}
 	attempts := both(p.plan.Expected(ctx, p.judge.List), p.plan.Attempts(ctx, all))
 	for r := range measure.Run(ctx, attempts, p.limits, (&measure.Sized{Greet: measure.Meet}).Meet) {

@@ -18,10 +18,10 @@ func (n *Names) Words() []string {
 		say("%s cannot be read: programs ask %s", c.File, addrs(c.Servers))
 	}
 	if len(c.Ignored) > 0 {
-		say("%s names %d servers more than are ever asked: %s", c.File, len(c.Ignored), addrList(c.Ignored))
+		say("%s names %s more than are ever asked: %s", c.File, count(len(c.Ignored), "server", "servers"), addrList(c.Ignored))
 	}
 	for i, s := range c.Servers {
-		silent, udp, tcp, total := 0, 0, 0, 0
+		silent, closed, udp, tcp, total := 0, 0, 0, 0, 0
 		for _, l := range n.Lookups {
 			if i >= len(l.Servers) {
 				continue
@@ -30,6 +30,10 @@ func (n *Names) Words() []string {
 			total++
 			if a.Silent() {
 				silent++
+			}
+			// A host says so of few datagrams a second (icmp_ratelimit).
+			if a.TCP.Outcome == attempt.LookupPortClosed && (a.A.Outcome == attempt.LookupPortClosed || a.AAAA.Outcome == attempt.LookupPortClosed || a.EDNS.Outcome == attempt.LookupPortClosed) && !answered(&a.A) {
+				closed++
 			}
 			if silentTo(&a.A) && silentTo(&a.AAAA) && silentTo(&a.EDNS) && answered(&a.TCP) {
 				udp++
@@ -41,9 +45,11 @@ func (n *Names) Words() []string {
 		switch {
 		case total == 0:
 		case silent == total && i < len(c.Servers)-1:
-			say("the resolver %v is silent: each question waits %v for it before %v is asked; take it out of %s, or have it answer", s, c.Timeout, c.Servers[i+1], c.File)
+			say("the resolver %v is silent: each question waits %s for it before %v is asked; take it out of %s, or have it answer", s, attempt.DurationText(c.Timeout), c.Servers[i+1], c.File)
 		case silent == total:
 			say("the resolver %v is silent: is it up, and may this host send to port 53 of it?", s)
+		case closed == total:
+			say("nothing listens at port 53 of the resolver %v: take it out of %s, or start it", s, c.File)
 		case udp == total:
 			say("the resolver %v answers by TCP and is silent by UDP: port 53/udp is filtered, or large answers are lost; `options use-vc` in %s has glibc ask by TCP", s, c.File)
 		case tcp == total:
@@ -100,8 +106,6 @@ func (l *NameLookup) searched(n *Names, say func(string, ...any)) {
 			say("SERVFAIL for %s: the resolver could not find out; its own way to the domain's servers, or DNSSEC, is broken%s", last.Name, l.alsoTried())
 		case attempt.LookupRefused:
 			say("REFUSED for %s: the resolver does not look this name up for this host%s", last.Name, l.alsoTried())
-		case attempt.LookupPortClosed:
-			say("nothing listens at the resolver's port 53")
 		}
 		return
 	}

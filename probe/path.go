@@ -17,12 +17,13 @@ type Path struct {
 	Protocol attempt.Protocol
 	OnLink   bool // there is no router between
 
-	Hops     []Hop  // from the first on, as far as anybody answered
-	Distance int    // of the host, in hops; 0: not known
-	Alive    uint16 // a port of the same host that answers by TCP, among those that were asked for; 0: none
-	Left     Left
-	Answered string     // what came this time, where it is not silent any more: "connected"; "" for silence
-	Rejected *Rejection // what came of it this time
+	Hops      []Hop  // from the first on, as far as anybody answered
+	Distance  int    // of the host, in hops; 0: not known
+	Alive     uint16 // a port of the same host that answers by TCP, among those that were asked for; 0: none
+	Left      Left
+	Neighbour netip.Addr // the next hop, or the destination itself, where nobody answers for its hardware address; not valid: somebody does
+	Answered  string     // what came this time, where it is not silent any more: "connected"; "" for silence
+	Rejected  *Rejection // what came of it this time
 }
 
 // Hop is one distance. The routers are those that said that a packet's hops were used up there; there may be several ways.
@@ -89,6 +90,18 @@ func (p *Path) Begins() Begins {
 		b.Words = fmt.Sprintf("%s is silent no longer: %s", port, p.Answered)
 		b.Next = "it comes and goes: a limit of connections, a full table, or a service that starts; probe again"
 		b.Layer = NoLayer
+	case p.Neighbour.IsValid() && p.Left != LeftNo && b.Hop == 0 && furthest == 0:
+		b.Conclusive = true
+		b.Words = fmt.Sprintf("nobody on this network answers for %v: this host asked for its hardware address in vain", p.Neighbour)
+		b.Next = "the host is down, or has another address, or this one is on the wrong network: `ip neigh`, `ip route`"
+		if p.Neighbour != p.To.Addr() {
+			b.Layer = LocalRoute
+			b.Next = fmt.Sprintf("it is the router that `ip route get %v` names: is it up, and on this network?", p.To.Addr())
+		}
+	case p.Rejected != nil && p.Rejected.neighbour() && p.Rejected.From != p.To.Addr():
+		b.Conclusive = true
+		b.Words = fmt.Sprintf("%v says that nobody answers for the address there (ICMP %s, after 3 s)", p.Rejected.From, (&attempt.Echo{From: p.Rejected.From, Type: p.Rejected.Type, Code: p.Rejected.Code}).ICMP())
+		b.Next = "the host is down, or has another address"
 	case p.Rejected != nil:
 		b.Words, b.Next = p.Rejected.Words(), "ask who runs that router"
 	case p.Left == LeftNo:

@@ -89,7 +89,7 @@ func TestProbeNames(t *testing.T) {
 			},
 			[]string{"nameserver " + one, "nameserver " + two, "options timeout:2"},
 			nil, testhost.NameServer,
-			[]string{"the resolver 172.16.6.1 is silent: each question waits 2s for it before 172.16.6.2 is asked"},
+			[]string{"the resolver 172.16.6.1 is silent: each question waits 2 s for it before 172.16.6.2 is asked"},
 			[]string{"differ"},
 		},
 		{
@@ -150,7 +150,7 @@ func TestProbeNames(t *testing.T) {
 			"nothing listens", func(t *testing.T, p *testhost.Pair) {},
 			[]string{"nameserver " + one},
 			nil, testhost.NameServer,
-			[]string{"nothing listens at the resolver's port 53"},
+			[]string{"nothing listens at port 53 of the resolver 172.16.6.1"},
 			[]string{"silent"},
 		},
 		{
@@ -174,7 +174,7 @@ func TestProbeNames(t *testing.T) {
 			"too many servers", func(t *testing.T, p *testhost.Pair) { testhost.Unbound(p.Server) },
 			[]string{"nameserver " + one, "nameserver " + two, "nameserver fd00:6::1", "nameserver fd00:6::2"},
 			nil, testhost.NameServer,
-			[]string{"names 1 servers more than are ever asked: fd00:6::2"},
+			[]string{"names one server more than are ever asked: fd00:6::2"},
 			nil,
 		},
 	} {

@@ -253,6 +253,22 @@ func TestProbePath(t *testing.T) {
 	}
 }
 
+// TestProbeNobodyThere tells an address that nobody has from a host that drops: on the own network, and behind a router that says so in time.
+func TestProbeNobodyThere(t *testing.T) {
+	c := testhost.NewChain(t, 1)
+	for _, at := range [][3]string{{"10.7.1.77", "10.7.2.77", c.Router4(1)}, {"fd07:1::77", "fd07:2::77", c.Router6(1)}} {
+		doc := beyondIn(t, c.Client, nil, "--timeout", "1s", "--sources", "none", bracketed(at[0])+":22", bracketed(at[1])+":22")
+		if len(doc.Beyond.Paths) != 2 {
+			t.Fatalf("%+v", doc)
+		}
+		for i, want := range []string{"nobody on this network answers for " + at[0], at[2] + " says that nobody answers for the address there"} {
+			if p := doc.Beyond.Paths[i]; !p.Conclusive || !strings.Contains(p.Words, want) {
+				t.Errorf("%+v\nwant %q", p, want)
+			}
+		}
+	}
+}
+
 // holder accepts connections, keeps them, and says nothing.
 const holder = `
 import socket, sys

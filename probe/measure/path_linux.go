@@ -49,7 +49,31 @@ func Walk(ctx context.Context, a *probe.Attempt, alive uint16) (*probe.Path, err
 		n = min(n, p.Distance-1) // what comes after is another way's
 	}
 	p.Hops = w.seen[:min(n, len(w.seen))]
+	if p.Distance == 0 && p.Answered == "" && p.Rejected == nil {
+		w.patient(ctx)
+	}
+	// While packets waited, the kernel asked for the neighbour anew.
+	if hop, err = sound.NextHop(to.Addr()); err == nil && hop.Silent {
+		p.Neighbour = to.Addr()
+		if hop.Gateway.IsValid() {
+			p.Neighbour = hop.Gateway
+		}
+	}
 	return p, nil
+}
+
+// patientWait is longer than a router, or this host, asks for a neighbour's hardware address before it gives up, which takes 3 s (arp(7), RFC 4861 section 10).
+const patientWait = 3600 * time.Millisecond
+
+// patient sends the packet once more, and waits for a router to say that nobody answers for the address.
+func (w *walk) patient(ctx context.Context) {
+	ctx, stop := context.WithTimeout(ctx, patientWait)
+	defer stop()
+	echoes, err := sound.Sound(ctx, []attempt.Probe{{Protocol: w.path.Protocol, To: w.path.To}})
+	if err == nil && len(echoes) == 1 && !echoes[0].Expired() {
+		w.seen = append(w.seen, probe.Hop{})
+		w.note(kindSilent, len(w.seen), &echoes[0])
+	}
 }
 
 // walk is a Path in the making.

@@ -13,11 +13,30 @@ type Beyond struct {
 	MTUs  []*PathMTU
 	Clock Clock
 	Names *Names // nil: not looked at
+
+	Refusers []*Refuser
 }
 
 // Silent is attempts without a bind that ended in silence, to be looked at more closely: at most so many, one of each address and
 // protocol where each is false.
 func (m *Matrix) Silent(most int, each bool) []Attempt {
+	return m.some(most, each, func(r *MatrixRow, e *End) bool {
+		stage := StageConnect
+		if r.Protocol == attempt.UDP {
+			stage = StageHandshake
+		}
+		return e.Outcome.Kind == attempt.TimedOut && e.Stage == stage
+	})
+}
+
+// Refused is TCP attempts without a bind that a reset refused, one of each address.
+func (m *Matrix) Refused(most int) []Attempt {
+	return m.some(most, false, func(r *MatrixRow, e *End) bool {
+		return r.Protocol == attempt.TCP && e.Outcome.Kind == attempt.Refused && e.Stage == StageConnect && !e.Rejection.From.IsValid()
+	})
+}
+
+func (m *Matrix) some(most int, each bool, wanted func(*MatrixRow, *End) bool) []Attempt {
 	type key struct {
 		addr  netip.Addr
 		proto attempt.Protocol
@@ -30,11 +49,7 @@ func (m *Matrix) Silent(most int, each bool) []Attempt {
 			continue
 		}
 		for _, e := range r.Ends {
-			stage := StageConnect
-			if r.Protocol == attempt.UDP {
-				stage = StageHandshake
-			}
-			if e.Outcome.Kind != attempt.TimedOut || e.Stage != stage {
+			if !wanted(r, e) {
 				continue
 			}
 			for _, port := range e.ports {
@@ -56,8 +71,8 @@ func (m *Matrix) Silent(most int, each bool) []Attempt {
 	return list
 }
 
-// Alive is a TCP port of an address that answered, best one that nothing on the way answers in anybody's name; 0: none did.
-func (m *Matrix) Alive(addr netip.Addr) uint16 {
+// Alive is a TCP port of an address, other than one, that answered, best one that nothing on the way answers in anybody's name; 0: none did.
+func (m *Matrix) Alive(addr netip.Addr, but uint16) uint16 {
 	best, rank := uint16(0), 0
 	for _, r := range m.rows {
 		if r.Addr != addr || r.Protocol != attempt.TCP {
@@ -77,7 +92,7 @@ func (m *Matrix) Alive(addr netip.Addr) uint16 {
 				if n == 3 && port == 80 {
 					k = 1
 				}
-				if k > rank {
+				if k > rank && port != but {
 					best, rank = port, k
 				}
 			}

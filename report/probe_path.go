@@ -51,6 +51,13 @@ func beyondParts(b *probe.Beyond) []part {
 	for _, p := range b.Paths {
 		rows = append(rows, partRow{pathTo(p), pathLines(p)})
 	}
+	for _, r := range b.Refusers {
+		to := r.To.Addr().String()
+		if r.Name != "" {
+			to = r.Name + " " + to
+		}
+		rows = append(rows, partRow{fmt.Sprintf("%s %d/tcp", to, r.To.Port()), []string{r.Words()}})
+	}
 	for _, m := range b.MTUs {
 		if words := m.Words(); words != "" {
 			rows = append(rows, partRow{m.Addr.String(), []string{words}})

@@ -21,6 +21,16 @@ type (
 		MTUs  []mtuJSON  `json:"mtus"`
 		Clock clockJSON  `json:"clock"`
 		Names *namesJSON `json:"names"`
+
+		Refusers []refuserJSON `json:"refusers"`
+	}
+	refuserJSON struct {
+		Name     string `json:"name"`
+		Address  string `json:"address"`
+		Port     uint16 `json:"port"`
+		Distance int    `json:"distance"`
+		By       string `json:"by"`
+		Words    string `json:"words"`
 	}
 	pathJSON struct {
 		Name       string   `json:"name"`
@@ -119,7 +129,7 @@ func rejectedOf(e *probe.End) *probeRejected {
 }
 
 func beyondOf(b *probe.Beyond) probeBeyond {
-	out := probeBeyond{Paths: []pathJSON{}, MTUs: []mtuJSON{}, Clock: clockOf(&b.Clock)}
+	out := probeBeyond{Paths: []pathJSON{}, MTUs: []mtuJSON{}, Clock: clockOf(&b.Clock), Refusers: []refuserJSON{}}
 	for _, p := range b.Paths {
 		out.Paths = append(out.Paths, pathOf(p))
 	}
@@ -129,6 +139,16 @@ func beyondOf(b *probe.Beyond) probeBeyond {
 			by = m.By.String()
 		}
 		out.MTUs = append(out.MTUs, mtuJSON{m.Addr.String(), m.Own, m.MTU, m.Sure, by, m.Peer, m.Hole, m.Words()})
+	}
+	for _, r := range b.Refusers {
+		by := ""
+		switch {
+		case r.Host:
+			by = "far end"
+		case r.Nearer:
+			by = "on the way"
+		}
+		out.Refusers = append(out.Refusers, refuserJSON{r.Name, r.To.Addr().String(), r.To.Port(), r.Distance, by, r.Words()})
 	}
 	if b.Names != nil {
 		n := namesOf(b.Names)

@@ -38,6 +38,10 @@ type beyondDoc struct {
 			Own, MTU, Peer     int
 			Sure, Hole         bool
 		}
+		Refusers []struct {
+			Address, By, Words string
+			Port, Distance     int
+		}
 		Clock struct {
 			Sure  bool
 			Words []string
@@ -266,6 +270,42 @@ func TestProbeNobodyThere(t *testing.T) {
 				t.Errorf("%+v\nwant %q", p, want)
 			}
 		}
+	}
+}
+
+// TestProbeRefuser tells resets of the host from those that routers send in its name, also the last before it.
+func TestProbeRefuser(t *testing.T) {
+	testhost.Need(t, "nft", "nftables")
+	for _, x := range []struct {
+		name  string
+		make  func(c *testhost.Chain)
+		ports []string
+		by    string
+		says  string
+	}{
+		{"closed", func(c *testhost.Chain) {}, []string{"81", "7000"}, "far end", "as far as the host is (hop 3)"},
+		{"router 1", func(c *testhost.Chain) { c.Routers[0].Filter("forward", "tcp dport 81 reject with tcp reset") }, []string{"81"}, "on the way", "at hop 2 already, and the host is at hop 3"},
+		{"router 2", func(c *testhost.Chain) { c.Routers[1].Filter("forward", "tcp dport 81 reject with tcp reset") }, []string{"81", "7000"}, "on the way", "with more hops left than the answer of port 7000"},
+		{"router 2, and nothing beside", func(c *testhost.Chain) { c.Routers[1].Filter("forward", "tcp dport 81 reject with tcp reset") }, []string{"81"}, "", "or something in its name"},
+		{"the host's firewall", func(c *testhost.Chain) { c.Server.Filter("input", "tcp dport 81 reject with tcp reset") }, []string{"81"}, "far end", "as far as the host is"},
+		{"no distance", func(c *testhost.Chain) { c.Server.Filter("input", "meta l4proto udp drop") }, []string{"81"}, "", "or something in its name"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			c := testhost.NewChain(t, 2)
+			testhost.Python(c.Server, 7000, acceptor, "7000")
+			x.make(c)
+			for _, server := range []string{c.Server4(), c.Server6()} {
+				args := []string{"--timeout", "1s", "--sources", "none", "--path", "all"}
+				for _, port := range x.ports {
+					args = append(args, bracketed(server)+":"+port)
+				}
+				r := beyondIn(t, c.Client, nil, args...).Beyond.Refusers
+				if len(r) != 1 || r[0].By != x.by || !strings.Contains(r[0].Words, x.says) {
+					t.Errorf("%s: %+v\nwant %q, %s", server, r, x.by, x.says)
+				}
+			}
+		})
 	}
 }
 

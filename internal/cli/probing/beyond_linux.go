@@ -29,7 +29,7 @@ const (
 )
 
 func (f *beyondFlags) add(fs *flag.FlagSet) {
-	fs.StringVar(&f.path, "path", "auto", "where silence begins, and how large packets may be. auto: for the first 4 silent hosts; all: for each port; none")
+	fs.StringVar(&f.path, "path", "auto", "where silence begins, and how large packets may be. auto: for the first 4 silent hosts; all: for each port, and who refuses; none")
 	fs.StringVar(&f.dns, "dns", "auto", "how names are looked up. auto: of names that fail, or take over 1 s; all: of each target's; none")
 }
 
@@ -84,8 +84,18 @@ func (b *beyond) look(ctx context.Context, m *probe.Matrix) probe.Beyond {
 			if ctx.Err() != nil {
 				break
 			}
-			if way, err := measure.Walk(ctx, &a, m.Alive(a.Destination.Addr())); err == nil && ctx.Err() == nil {
+			if way, err := measure.Walk(ctx, &a, m.Alive(a.Destination.Addr(), a.Destination.Port())); err == nil && ctx.Err() == nil {
 				found.Paths = append(found.Paths, way)
+			}
+		}
+	}
+	if b.flags.path == "all" {
+		for _, a := range m.Refused(allPaths) {
+			if ctx.Err() != nil {
+				break
+			}
+			if r, err := measure.FindRefuser(ctx, &a, m.Alive(a.Destination.Addr(), a.Destination.Port())); err == nil && ctx.Err() == nil {
+				found.Refusers = append(found.Refusers, r)
 			}
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"github.com/sallyport/sallyport/internal/testhost"
 )
 
@@ -65,7 +67,24 @@ func beyondIn(t *testing.T, h *testhost.Host, under []string, args ...string) *b
 	if err := json.Unmarshal([]byte(got.Stdout), &doc); err != nil {
 		t.Fatalf("%v: %v\n%s%s", argv, err, got.Stdout, got.Stderr)
 	}
+	probeSchema(t, got.Stdout)
 	return &doc
+}
+
+// probeSchema fails the test where a probe's JSON is not as docs/probe.schema.json has it.
+func probeSchema(t *testing.T, text string) {
+	t.Helper()
+	schema, err := jsonschema.NewCompiler().Compile("../docs/probe.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err == nil {
+		err = schema.Validate(doc)
+	}
+	if err != nil {
+		t.Errorf("%v\n%s", err, text)
+	}
 }
 
 // bracketed is an address as a target has it.

@@ -17,7 +17,7 @@ type Contrast struct {
 	Outcome  attempt.Outcome
 	Took     time.Duration
 	Count    int            // destinations and ports where it is so
-	Of       int            // of how many that were tried so
+	Of       int            // of how many where the contrary holds without
 	Example  netip.AddrPort // the first of them
 }
 
@@ -62,6 +62,7 @@ func (m *Matrix) Contrasts() []Contrast {
 	type by struct {
 		source string
 		proto  attempt.Protocol
+		plain  Verdict
 	}
 	tried := map[by]int{}
 	for _, r := range rows {
@@ -74,7 +75,7 @@ func (m *Matrix) Contrasts() []Contrast {
 				if !there || without == Inconclusive {
 					continue
 				}
-				tried[by{r.Source, r.Protocol}]++
+				tried[by{r.Source, r.Protocol, without}]++
 				if e.Verdict == Inconclusive || e.Verdict == without || r.Ordinary(e) {
 					continue
 				}
@@ -91,7 +92,11 @@ func (m *Matrix) Contrasts() []Contrast {
 		}
 	}
 	for i := range list {
-		list[i].Of = tried[by{list[i].Sources[0], list[i].Protocol}]
+		contrary := Allowed
+		if list[i].Verdict == Allowed {
+			contrary = Denied
+		}
+		list[i].Of = tried[by{list[i].Sources[0], list[i].Protocol, contrary}]
 	}
 	return together(list)
 }

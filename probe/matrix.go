@@ -114,6 +114,30 @@ func lesser(a, b int) int {
 	return a
 }
 
+// Denier corrects the layer of one attempt that was denied, once it is known who did it.
+func (m *Matrix) Denier(a attempt.Attempt, l Layer) {
+	for _, r := range m.rows {
+		if r.Addr != a.Destination.Addr() || r.Protocol != a.Protocol || r.Bound != a.Source || r.Device != a.Device {
+			continue
+		}
+		for _, e := range r.Ends {
+			at := slices.Index(e.ports, a.Destination.Port())
+			if at < 0 || e.Verdict != Denied || e.Layer == l {
+				continue
+			}
+			if len(e.ports) == 1 {
+				e.Layer = l
+				continue
+			}
+			e.ports = slices.Delete(e.ports, at, at+1)
+			own := *e
+			own.Layer, own.ports = l, []uint16{a.Destination.Port()}
+			r.Ends = append(r.Ends, &own)
+			break
+		}
+	}
+}
+
 // Rows are the rows in the order in which their first attempts ended, those of one destination together, and the ends of each by
 // their first port.
 func (m *Matrix) Rows() []*MatrixRow {

@@ -209,10 +209,10 @@ func (e *End) verdict() (profile.Verdict, bool) {
 	case attempt.Refused:
 		return profile.Verdict{Kind: profile.Refuse}, true
 	case attempt.Unreachable:
-		if e.Layer == OnTheWay || e.Layer == FarEnd {
-			return profile.Verdict{Kind: profile.Unreachable}, true
+		if e.Layer == LocalRoute {
+			return profile.Verdict{Kind: profile.DenyErrno, Errno: e.Outcome.Errno}, true
 		}
-		return profile.Verdict{Kind: profile.DenyErrno, Errno: e.Outcome.Errno}, true
+		return profile.Verdict{Kind: profile.Unreachable}, true
 	case attempt.Denied, attempt.Failed:
 		return profile.Verdict{Kind: profile.DenyErrno, Errno: e.Outcome.Errno}, e.Verdict == Denied
 	}

@@ -116,7 +116,7 @@ func (r *Result) Judge() {
 		}
 	case attempt.Denied:
 		r.Verdict, r.Layer = Denied, LocalCall
-		if r.Stage == StageConnect && r.Outcome.Errno == attempt.EPERM {
+		if r.Stage == StageHandshake && r.Outcome.Errno == attempt.EPERM { // of a send; a packet filter makes a connect time out, or be refused
 			r.Layer = LocalFirewall
 		}
 		if r.Stage == StageConnect && r.Outcome.Errno == attempt.EACCES && !r.AtOnce {

@@ -124,6 +124,7 @@ func ProbeText(w io.Writer, found *Probe, o TextOptions) error {
 			p.end(l)
 		}
 	}
+	p.why(found.Findings)
 	p.beyond(&found.Observed.Beyond)
 	p.next(found)
 	_, err := io.WriteString(w, p.b.String())
@@ -313,10 +314,10 @@ func endWords(e *probe.End) string {
 		text = "sent, and nothing came back: that tells nothing"
 	case e.Outcome.Kind == attempt.TimedOut && e.Protocol == attempt.UDP:
 		text += ", as from most servers that don't understand what is sent: that tells nothing"
-	case e.Outcome.Kind == attempt.TimedOut && e.Verdict == probe.Denied:
-		text += ": dropped on the way, or the host is down"
 	case e.Layer == probe.LocalFirewall:
 		text += ": a packet filter of this host"
+	case e.Outcome.Kind == attempt.TimedOut && e.Verdict == probe.Denied:
+		text += ": dropped on the way, or the host is down"
 	case e.Layer == probe.LocalRoute:
 		text += ": this host has no route there"
 	case e.Outcome.Errno == attempt.EADDRNOTAVAIL:

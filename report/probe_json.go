@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/attempt"
+	"github.com/sallyport/sallyport/diagnose"
 	"github.com/sallyport/sallyport/probe"
 	"github.com/sallyport/sallyport/profile/flowset"
 )
@@ -17,7 +18,8 @@ type Probe struct {
 	Unresolved []Unresolved
 	Expected   int // expectations, of which Unmet are not met
 	Unmet      []probe.Unmet
-	All        bool // text shows every source, not only those that made a difference
+	Findings   []diagnose.Finding // why attempts failed, the first ones
+	All        bool               // text shows every source, not only those that made a difference
 }
 
 // Unresolved is a target that was not tried, since its name was not found.
@@ -38,6 +40,7 @@ type (
 		EveryBindFails int               `json:"every_bind_fails"`
 		AcceptsAll     []string          `json:"accepts_all"`
 		Rows           []probeRow        `json:"rows"`
+		Findings       []findingJSON     `json:"findings"`
 		Unresolved     []probeUnresolved `json:"unresolved"`
 		Differences    []probeDifference `json:"differences"`
 		Expected       int               `json:"expected"`
@@ -162,6 +165,10 @@ func ProbeJSON(w io.Writer, p *Probe) error {
 			row.Ends = append(row.Ends, probeCut{probePorts(e.Ports()), probeEndOf(e), answerOf(e.Answer), e.Words, rejectedOf(e)})
 		}
 		doc.Rows = append(doc.Rows, row)
+	}
+	doc.Findings = []findingJSON{}
+	for i := range p.Findings {
+		doc.Findings = append(doc.Findings, findingOf(&p.Findings[i]))
 	}
 	for _, u := range p.Unresolved {
 		doc.Unresolved = append(doc.Unresolved, probeUnresolved(u))

@@ -88,3 +88,23 @@ func TestProbeBadLists(t *testing.T) {
 		}
 	}
 }
+
+// TestProbeExplains finds who denied, and the rule where it is one of this host's own.
+func TestProbeExplains(t *testing.T) {
+	p := filtered(t)
+	p.Client.Filter("output", "tcp dport 90 drop")
+	got := p.Client.Run(probeTimeout, "", sallyport(t), "probe", "--timeout", "3s", "--sources", "none", "172.16.6.1:80-81,90")
+	for _, want := range []string{
+		"90                  denied        silence for 3 s: a packet filter of this host",
+		"81                  denied        silence for 3 s: dropped on the way, or the host is down",
+		"port-filtered: the probe got no answer from 172.16.6.1:81, and that host is up",
+		"denied-by-netfilter: the probe can't reach 172.16.6.1:90: the packet filter of this machine drops what it sends: `tcp dport 90 drop`",
+	} {
+		if !strings.Contains(got.Stdout, want) {
+			t.Errorf("no %q in\n%s", want, got.Stdout)
+		}
+	}
+	if quiet := p.Client.Run(probeTimeout, "", sallyport(t), "probe", "--timeout", "1s", "--sources", "none", "--no-counterfactuals", "172.16.6.1:81"); strings.Contains(quiet.Stdout, "port-filtered") {
+		t.Errorf("it was told to ask nothing:\n%s", quiet.Stdout)
+	}
+}

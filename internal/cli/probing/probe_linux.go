@@ -31,7 +31,7 @@ type probeFlags struct {
 	timeout                                time.Duration
 	rate, concurrency                      int
 	beyondFlags
-	everySource bool
+	everySource, noCounterfactuals bool
 }
 
 func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -46,6 +46,7 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.StringVar(&f.expect, "expect", "", "a `FILE` of attempts and what must come of them: exit with 1 where something else does")
 	f.beyondFlags.add(fs)
 	fs.BoolVar(&f.everySource, "all", false, "text: show every source, not only those that made a difference")
+	fs.BoolVar(&f.noCounterfactuals, "no-counterfactuals", false, "do not ask why attempts failed, which makes a few more of them")
 	fs.StringVar(&f.output, "output", "text", "text, json, markdown, junit, html, or yaml: the observed profile")
 	if status, done := shell.Parse(fs, args, stdout); done {
 		return status
@@ -152,11 +153,22 @@ func (p *prober) run(ctx context.Context) int {
 	if p.output == "text" {
 		err = report.ProbeLocal(p.stdout, p.found.Observed.Local, p.everySource, o)
 	}
+	var why *explainer
+	if !p.noCounterfactuals {
+		why = newExplainer()
+	}
 	attempts := both(p.plan.Expected(ctx, p.judge.List), p.plan.Attempts(ctx, all))
 	for r := range measure.Run(ctx, attempts, p.limits, (&measure.Sized{Greet: measure.Meet}).Meet) {
 		m.Add(&r)
 		p.beyond.add(&r)
 		p.judge.Add(&r)
+		if why != nil {
+			why.add(&r)
+		}
+	}
+	if why != nil {
+		p.found.Findings = why.findings(ctx)
+		tell(m, p.found.Findings)
 	}
 	if p.expect != "" {
 		p.found.Expected, p.found.Unmet = len(p.judge.List), p.judge.Unmet()

@@ -17,8 +17,8 @@ type Beyond struct {
 	Refusers []*Refuser
 }
 
-// Silent is attempts without a bind that ended in silence, to be looked at more closely: at most so many, one of each address and
-// protocol where each is false.
+// Silent is attempts without a bind that ended in silence, to be looked at more closely: at most so many, one of each
+// target's addresses where each is false.
 func (m *Matrix) Silent(most int, each bool) []Attempt {
 	return m.some(most, each, func(r *MatrixRow, e *End) bool {
 		stage := StageConnect
@@ -29,7 +29,7 @@ func (m *Matrix) Silent(most int, each bool) []Attempt {
 	})
 }
 
-// Refused is TCP attempts without a bind that a reset refused, one of each address.
+// Refused is TCP attempts without a bind that a reset refused, one of each target's addresses.
 func (m *Matrix) Refused(most int) []Attempt {
 	return m.some(most, false, func(r *MatrixRow, e *End) bool {
 		return r.Protocol == attempt.TCP && e.Outcome.Kind == attempt.Refused && e.Stage == StageConnect && !e.Rejection.From.IsValid()
@@ -38,9 +38,10 @@ func (m *Matrix) Refused(most int) []Attempt {
 
 func (m *Matrix) some(most int, each bool, wanted func(*MatrixRow, *End) bool) []Attempt {
 	type key struct {
-		addr  netip.Addr
-		proto attempt.Protocol
-		port  uint16
+		target string
+		addr   netip.Addr
+		proto  attempt.Protocol
+		port   uint16
 	}
 	seen := map[key]bool{}
 	var list []Attempt
@@ -53,9 +54,9 @@ func (m *Matrix) some(most int, each bool, wanted func(*MatrixRow, *End) bool) [
 				continue
 			}
 			for _, port := range e.ports {
-				k := key{addr: r.Addr, proto: r.Protocol}
-				if each {
-					k.port = port
+				k := key{target: r.Target, addr: r.Addr, proto: r.Protocol}
+				if each { // whatever target named it
+					k.target, k.port = "", port
 				}
 				if seen[k] {
 					continue

@@ -1,8 +1,10 @@
 package test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -74,7 +76,22 @@ func beyondIn(t *testing.T, h *testhost.Host, under []string, args ...string) *b
 // probeSchema fails the test where a probe's JSON is not as docs/probe.schema.json has it.
 func probeSchema(t *testing.T, text string) {
 	t.Helper()
-	schema, err := jsonschema.NewCompiler().Compile("../docs/probe.schema.json")
+	const docs = "https://github.com/sallyport/sallyport/docs/"
+	c := jsonschema.NewCompiler()
+	for _, file := range []string{"probe.schema.json", "run.schema.json", "events.schema.json"} {
+		data, err := os.ReadFile("../docs/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+		if err == nil {
+			err = c.AddResource(docs+file, doc)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	schema, err := c.Compile(docs + "probe.schema.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +271,12 @@ func TestProbePath(t *testing.T) {
 					}
 					args = append(args, bracketed(server)+":"+port)
 				}
-				doc := beyondIn(t, chain.Client, nil, args...)
+				// By IPv6 without any rights.
+				var under []string
+				if server == chain.Server6() {
+					under = []string{testhost.Need(t, "setpriv", "util-linux"), "--reuid=65534", "--regid=65534", "--clear-groups"}
+				}
+				doc := beyondIn(t, chain.Client, under, args...)
 				paths := doc.Beyond.Paths
 				silent := len(c.targets)
 				if c.targets[silent-1] == "7000" {

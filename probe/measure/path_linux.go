@@ -43,15 +43,15 @@ func Walk(ctx context.Context, a *probe.Attempt, alive uint16) (*probe.Path, err
 			break
 		}
 	}
-	p.Distance = w.distance()
+	if p.Distance = w.distance(); p.Distance == 0 && p.Answered == "" && p.Rejected == nil {
+		w.patient(ctx)
+		p.Distance = w.distance()
+	}
 	n := w.last
 	if p.Distance > 0 {
 		n = min(n, p.Distance-1) // what comes after is another way's
 	}
 	p.Hops = w.seen[:min(n, len(w.seen))]
-	if p.Distance == 0 && p.Answered == "" && p.Rejected == nil {
-		w.patient(ctx)
-	}
 	// While packets waited, the kernel asked for the neighbour anew.
 	if hop, err = sound.NextHop(to.Addr()); err == nil && hop.Silent {
 		p.Neighbour = to.Addr()
@@ -65,14 +65,22 @@ func Walk(ctx context.Context, a *probe.Attempt, alive uint16) (*probe.Path, err
 // patientWait is longer than a router, or this host, asks for a neighbour's hardware address before it gives up, which takes 3 s (arp(7), RFC 4861 section 10).
 const patientWait = 3600 * time.Millisecond
 
-// patient sends the packet once more, and waits for a router to say that nobody answers for the address.
+// patient sends the packet once more, and waits for a router to say that nobody answers for the address. Then it asks the host itself again, which may
+// have said all that it says in a second (icmp_ratelimit).
 func (w *walk) patient(ctx context.Context) {
-	ctx, stop := context.WithTimeout(ctx, patientWait)
+	limit, stop := context.WithTimeout(ctx, patientWait)
 	defer stop()
-	echoes, err := sound.Sound(ctx, []attempt.Probe{{Protocol: w.path.Protocol, To: w.path.To}})
+	to := w.path.To
+	echoes, err := sound.Sound(limit, []attempt.Probe{{Protocol: w.path.Protocol, To: to}})
 	if err == nil && len(echoes) == 1 && !echoes[0].Expired() {
-		w.seen = append(w.seen, probe.Hop{})
-		w.note(kindSilent, len(w.seen), &echoes[0])
+		w.note(kindSilent, 0, &echoes[0])
+	}
+	limit, stop = context.WithTimeout(ctx, walkWait/2)
+	defer stop()
+	next := w.last + 1
+	echoes, err = sound.Sound(limit, []attempt.Probe{{Protocol: attempt.UDP, To: netip.AddrPortFrom(to.Addr(), unusedPort+uint16(next)), Hops: next}})
+	if err == nil && len(echoes) == 1 && next <= len(w.seen) {
+		w.note(kindUDP, next, &echoes[0])
 	}
 }
 
@@ -115,7 +123,13 @@ func (d *distances) distance() int {
 	return found
 }
 
+// distance is the host's. That a packet ran out one hop before may be told of one of another kind: routers, too, say so much a second and no more.
 func (w *walk) distance() int {
+	for i := range w.seen {
+		for _, d := range []*distances{&w.udp, &w.alive} {
+			d.note(i+1, len(w.seen[i].Routers()) > 0, false)
+		}
+	}
 	udp, alive := w.udp.distance(), w.alive.distance()
 	if udp != 0 && alive != 0 && udp != alive {
 		return 0

@@ -20,7 +20,11 @@ type PathMTU struct {
 func (m *PathMTU) Words() string {
 	switch {
 	case m.Hole:
-		return fmt.Sprintf("path MTU black hole: packets of %d bytes vanish without a word, those of %d arrive; let ICMP \"fragmentation needed\" and \"packet too big\" through, or set the MTU here to %d", m.Own, m.MTU, m.MTU)
+		words := fmt.Sprintf("path MTU black hole: packets of %d bytes vanish without a word, those of %d arrive; let ICMP \"fragmentation needed\" and \"packet too big\" through", m.Own, m.MTU)
+		if m.MTU >= 1280 { // less is no usual link's
+			words += fmt.Sprintf(", or set the MTU here to %d", m.MTU)
+		}
+		return words
 	case m.MTU < m.Own && m.By.IsValid():
 		return fmt.Sprintf("path MTU %d of %d: %v says so, as it should", m.MTU, m.Own, m.By)
 	case m.MTU < m.Own:
@@ -47,7 +51,9 @@ func (b *BlackHole) Words() string {
 			sizes += fmt.Sprintf(", of %d do not", b.Vanishes)
 		}
 		sizes += ")"
-		fix += fmt.Sprintf(", or set the MTU here to %d: `ip link set dev DEVICE mtu %d`", b.Passes, b.Passes)
+		if b.Passes >= 1280 {
+			fix += fmt.Sprintf(", or set the MTU here to %d: `ip link set dev DEVICE mtu %d`", b.Passes, b.Passes)
+		}
 	}
 	return "path MTU black hole: large packets do not come through: the handshake succeeds with small segments (TCP_MAXSEG), and stalls without" + sizes +
 		"; let ICMP \"fragmentation needed\" and \"packet too big\" through, " + fix

@@ -90,7 +90,7 @@ func (p *Path) Begins() Begins {
 		b.Words = fmt.Sprintf("%s is silent no longer: %s", port, p.Answered)
 		b.Next = "it comes and goes: a limit of connections, a full table, or a service that starts; probe again"
 		b.Layer = NoLayer
-	case p.Neighbour.IsValid() && p.Left != LeftNo && b.Hop == 0 && furthest == 0:
+	case p.Neighbour.IsValid() && p.Left != LeftNo && b.Hop == 0 && furthest == 0 && p.Distance == 0:
 		b.Conclusive = true
 		b.Words = fmt.Sprintf("nobody on this network answers for %v: this host asked for its hardware address in vain", p.Neighbour)
 		b.Next = "the host is down, or has another address, or this one is on the wrong network: `ip neigh`, `ip route`"

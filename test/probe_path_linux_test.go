@@ -357,6 +357,22 @@ l, held = socket.create_server(("", int(sys.argv[1]))), []
 while True: held.append(l.accept())
 `
 
+// moody keeps every other connection without a word, and passes the rest on to a port of 127.0.0.1.
+const moody = `
+import socket, sys, threading
+l, held, n = socket.create_server(("", int(sys.argv[1]))), [], 0
+def pump(a, b):
+    while d := a.recv(4096): b.sendall(d)
+while True:
+    c = l.accept()[0]
+    n += 1
+    if n % 2:
+        held.append(c)
+        continue
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[2])))
+    for x in ((c, s), (s, c)): threading.Thread(target=pump, args=x, daemon=True).start()
+`
+
 // TestProbeBlackHole lets a real TLS server's certificate vanish on a link that takes smaller packets and says nothing, beside the same link that
 // says so, and servers that are silent for another reason.
 func TestProbeBlackHole(t *testing.T) {
@@ -413,6 +429,16 @@ func TestProbeBlackHole(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a server with moods", func(t *testing.T) {
+		t.Parallel()
+		c := testhost.NewChain(t, 1)
+		testhost.TLSServer(c.Server, ca, "TLSv1.2 TLSv1.3", time.Now().Add(time.Hour), names...)
+		testhost.Python(c.Server, tarpit, moody, fmt.Sprint(tarpit), fmt.Sprint(testhost.PortTLS))
+		doc := beyondIn(t, c.Client, nil, "--timeout", "1s", "--sources", "none", "--no-counterfactuals", fmt.Sprintf("tls://%s:%d", c.Server4(), tarpit))
+		if e := doc.Rows[0].Ends[0]; e.Outcome != "timed out" || e.Verdict != "inconclusive" || strings.Contains(e.Words, "black hole") {
+			t.Errorf("%+v", e)
+		}
+	})
 	t.Run("clamped", func(t *testing.T) {
 		t.Parallel()
 		c := testhost.NewChain(t, 1)

@@ -100,11 +100,22 @@ func (s *Sized) Meet(ctx context.Context, a *probe.Attempt, f *os.File, timeout 
 	}
 	hole := probe.BlackHole{Passes: least}
 	for i := 1; i < len(sizes); i++ {
-		if !passed[i] {
+		switch {
+		case !passed[i] && hole.Vanishes == 0:
 			hole.Vanishes = sizes[i]
-			break
+		case passed[i] && hole.Vanishes != 0: // larger ones pass: it is not their size
+			return answer, err
+		case passed[i]:
+			hole.Passes = sizes[i]
 		}
-		hole.Passes = sizes[i]
+	}
+	// A server that is slow at times would have to be so each time with large segments alone.
+	var usual, again bool
+	wait.Go(func() { _, usual = s.again(ctx, a, 0, timeout) })
+	wait.Go(func() { _, again = s.again(ctx, a, least, timeout) })
+	wait.Wait()
+	if usual || !again || ctx.Err() != nil {
+		return answer, err
 	}
 	return small, &blackHole{hole, err}
 }
@@ -206,7 +217,11 @@ func MeasureMTU(ctx context.Context, m *probe.PathMTU) {
 		if size <= passes || size >= large {
 			continue
 		}
-		if ok, _ := try(size); !ok {
+		ok, _ := try(size)
+		if !ok { // the host may say no more in a second (icmp_ratelimit)
+			ok, _ = try(size)
+		}
+		if !ok {
 			break
 		}
 		passes = size

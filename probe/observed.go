@@ -37,6 +37,7 @@ func (o *Observed) Profile() *profile.Profile {
 	if o.Matrix.Attempts == 0 {
 		p.Description = fmt.Sprintf("measured on %s, without any network; what was not tried counts as allowed", oneLine(o.Name))
 	}
+	p.Facts.SeenAs = o.Matrix.SeenAs()
 	if o.Place != nil {
 		p.Facts.Addresses = slices.Concat(o.Place.Addresses, o.Place.Loopbacks)
 		p.Facts.Addresses = slices.DeleteFunc(p.Facts.Addresses, netip.Addr.IsLinkLocalUnicast)

@@ -98,6 +98,9 @@ func (r *Result) Judge() {
 		if r.Protocol == attempt.UDP && r.Answer == nil { // connect(2) sends nothing
 			r.Verdict = Inconclusive
 		}
+		if r.Target != nil && r.Target.ForReflector() && (r.Answer == nil || r.Answer.Reflected == nil) { // it may be something on the way that accepted
+			r.Verdict = Inconclusive
+		}
 	case attempt.Refused: // a closed port answers like a firewall that rejects
 		r.Verdict, r.Layer = Inconclusive, FarEnd
 	case attempt.TimedOut:

@@ -157,6 +157,9 @@ func (p *printer) standsOut(found *Probe) {
 	for _, c := range m.Contrasts() {
 		p.head("source", contrastWords(&c))
 	}
+	for _, c := range m.NameContrasts() {
+		p.head(c.What(), nameContrastWords(&c))
+	}
 	if p.b.Len() > before {
 		p.line("")
 	}
@@ -247,9 +250,9 @@ func (d *probeDestination) lines(all bool) []*probeLine {
 			continue
 		}
 		for _, e := range r.Ends {
-			l := &probeLine{first: firstPort(e), ports: strings.ReplaceAll(e.Ports().String(), ",", ", "), verdict: e.Verdict, text: endWords(e)}
+			l := &probeLine{first: firstPort(e), ports: strings.ReplaceAll(e.Ports().String(), ",", ", "), verdict: e.Verdict, text: reflectorWords(r, e)}
 			if scheme, _, is := strings.Cut(r.Target, "://"); is && scheme != "tcp" && scheme != "udp" {
-				l.ports += " " + scheme
+				l.ports += " " + scheme + saidName(r)
 			}
 			if all {
 				i := slices.IndexFunc(list, func(o *probeLine) bool { return o.ports == l.ports && o.verdict == l.verdict && o.text == l.text })

@@ -58,6 +58,9 @@ func (p *page) outstanding(found *Probe) {
 	for _, c := range found.Observed.Matrix.Contrasts() {
 		list = append(list, contrastWords(&c))
 	}
+	for _, c := range found.Observed.Matrix.NameContrasts() {
+		list = append(list, nameContrastWords(&c))
+	}
 	for _, u := range found.Unresolved {
 		list = append(list, u.Target+": "+u.Error)
 	}

@@ -30,22 +30,23 @@ type Unresolved struct {
 // The shapes of docs/probe.schema.json.
 type (
 	probeJSON struct {
-		Version        int               `json:"version"`
-		Host           string            `json:"host"`
-		Begin          *time.Time        `json:"begin"`
-		End            *time.Time        `json:"end"`
-		Attempts       int               `json:"attempts"`
-		Local          []probeLocal      `json:"local"`
-		Contrasts      []probeContrast   `json:"contrasts"`
-		EveryBindFails int               `json:"every_bind_fails"`
-		AcceptsAll     []string          `json:"accepts_all"`
-		Rows           []probeRow        `json:"rows"`
-		Findings       []findingJSON     `json:"findings"`
-		Unresolved     []probeUnresolved `json:"unresolved"`
-		Differences    []probeDifference `json:"differences"`
-		Expected       int               `json:"expected"`
-		Unmet          []probeUnmet      `json:"unmet"`
-		Beyond         probeBeyond       `json:"beyond"`
+		Version        int                 `json:"version"`
+		Host           string              `json:"host"`
+		Begin          *time.Time          `json:"begin"`
+		End            *time.Time          `json:"end"`
+		Attempts       int                 `json:"attempts"`
+		Local          []probeLocal        `json:"local"`
+		Contrasts      []probeContrast     `json:"contrasts"`
+		Names          []probeNameContrast `json:"names"`
+		EveryBindFails int                 `json:"every_bind_fails"`
+		AcceptsAll     []string            `json:"accepts_all"`
+		Rows           []probeRow          `json:"rows"`
+		Findings       []findingJSON       `json:"findings"`
+		Unresolved     []probeUnresolved   `json:"unresolved"`
+		Differences    []probeDifference   `json:"differences"`
+		Expected       int                 `json:"expected"`
+		Unmet          []probeUnmet        `json:"unmet"`
+		Beyond         probeBeyond         `json:"beyond"`
 	}
 	probeUnresolved struct {
 		Target string `json:"target"`
@@ -89,12 +90,13 @@ type (
 		Rejected *probeRejected `json:"rejected"`
 	}
 	probeAnswer struct {
-		Service string    `json:"service"`
-		Version string    `json:"version"`
-		Detail  []string  `json:"detail"`
-		Banner  string    `json:"banner"`
-		TLS     *probeTLS `json:"tls"`
-		Skew    *float64  `json:"skew"`
+		Service   string          `json:"service"`
+		Version   string          `json:"version"`
+		Detail    []string        `json:"detail"`
+		Banner    string          `json:"banner"`
+		TLS       *probeTLS       `json:"tls"`
+		Skew      *float64        `json:"skew"`
+		Reflected *probeReflected `json:"reflected"`
 	}
 	probeTLS struct {
 		Version            string       `json:"version"`
@@ -159,6 +161,7 @@ func ProbeJSON(w io.Writer, p *Probe) error {
 			c.Sources, endOf(c.Verdict, c.Stage, c.Outcome, probe.NoLayer, c.Took), c.Count, c.Of, c.Example.String(), c.Verdict == probe.Allowed,
 		})
 	}
+	doc.Names = nameContrastsOf(m)
 	for _, r := range m.Rows() {
 		row := probeRow{r.Target, r.Name, r.Addr.String(), r.Protocol.String(), r.Source, []probeCut{}}
 		for _, e := range r.Ends {
@@ -224,7 +227,7 @@ func answerOf(a *probe.Answer) *probeAnswer {
 	if detail == nil {
 		detail = []string{}
 	}
-	out := &probeAnswer{Service: a.Service, Version: a.Version, Detail: detail, Banner: a.Banner, TLS: tlsOf(a.TLS)}
+	out := &probeAnswer{Service: a.Service, Version: a.Version, Detail: detail, Banner: a.Banner, TLS: tlsOf(a.TLS), Reflected: reflectedOf(a.Reflected)}
 	if a.Skew != nil {
 		s := a.Skew.Seconds()
 		out.Skew = &s

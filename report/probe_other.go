@@ -24,6 +24,9 @@ func ProbeMarkdown(w io.Writer, found *Probe) error {
 	for _, c := range m.Contrasts() {
 		fmt.Fprintf(&b, "- %s\n", md(contrastWords(&c)))
 	}
+	for _, c := range m.NameContrasts() {
+		fmt.Fprintf(&b, "- %s\n", md(nameContrastWords(&c)))
+	}
 	for i := range found.Unmet {
 		fmt.Fprintf(&b, "- not as expected: %s\n", md(unmetWords(&found.Unmet[i])))
 	}

@@ -28,6 +28,7 @@ sheet, diff, check and run --profile take.`
 // probeFlags are the flags of probe.
 type probeFlags struct {
 	file, sources, output, compare, expect string
+	reflectToken                           string
 	timeout                                time.Duration
 	rate, concurrency                      int
 	beyondFlags
@@ -45,6 +46,7 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.StringVar(&f.compare, "compare", "", "the `PROFILE` that was declared: show where it and what is observed differ, and exit with 1 where they do")
 	fs.StringVar(&f.expect, "expect", "", "a `FILE` of attempts and what must come of them: exit with 1 where something else does")
 	f.beyondFlags.add(fs)
+	fs.StringVar(&f.reflectToken, "reflect-token-file", "", "a `FILE` with the token of the sallyport reflect that reflect:// targets name; without, SALLYPORT_REFLECT_TOKEN has it")
 	fs.BoolVar(&f.everySource, "all", false, "text: show every source, not only those that made a difference")
 	fs.BoolVar(&f.noCounterfactuals, "no-counterfactuals", false, "do not ask why attempts failed, which makes a few more of them")
 	fs.StringVar(&f.output, "output", "text", "text, json, markdown, junit, html, or yaml: the observed profile")
@@ -69,6 +71,7 @@ type prober struct {
 	targets        []probe.Target
 	declared       *profile.Profile
 	judge          probe.Judge
+	meet           measure.Greet
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	bad            bool
@@ -121,6 +124,11 @@ func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.
 			return nil, err
 		}
 	}
+	greeter, err := p.greeter()
+	if err != nil {
+		return nil, err
+	}
+	p.meet = greeter.Meet
 	if p.plan.Place, err = measure.ReadPlace(); err != nil {
 		return nil, fmt.Errorf("read the addresses of this host: %w", err)
 	}
@@ -157,8 +165,8 @@ func (p *prober) run(ctx context.Context) int {
 	if !p.noCounterfactuals {
 		why = newExplainer()
 	}
-	attempts := both(p.plan.Expected(ctx, p.judge.List), p.plan.Attempts(ctx, all))
-	for r := range measure.Run(ctx, attempts, p.limits, (&measure.Sized{Greet: measure.Meet}).Meet) {
+	attempts := both(p.plan.Expected(ctx, p.judge.List), p.plan.Attempts(ctx, withCompanions(all)))
+	for r := range measure.Run(ctx, attempts, p.limits, (&measure.Sized{Greet: p.meet}).Meet) {
 		m.Add(&r)
 		p.beyond.add(&r)
 		p.judge.Add(&r)

@@ -26,10 +26,10 @@ func (m *Matrix) AcceptsAll() []netip.Addr {
 			order = append(order, r.Addr)
 		}
 		for _, e := range r.Ends {
-			c.ports += len(e.ports)
+			c.ports += e.ports.len()
 			answered := e.Answer != nil && (e.Answer.Service != "" || e.Answer.Banner != "")
 			if answered || e.Stage != StageHandshake && e.Outcome.Kind != attempt.Connected {
-				c.other += len(e.ports)
+				c.other += e.ports.len()
 			}
 		}
 	}

@@ -53,7 +53,7 @@ func (m *Matrix) some(most int, each bool, wanted func(*MatrixRow, *End) bool) [
 			if !wanted(r, e) {
 				continue
 			}
-			for _, port := range e.ports {
+			for _, port := range e.ports.sorted() {
 				k := key{target: r.Target, addr: r.Addr, proto: r.Protocol}
 				if each { // whatever target named it
 					k.target, k.port = "", port
@@ -88,7 +88,7 @@ func (m *Matrix) Alive(addr netip.Addr, but uint16) uint16 {
 			case e.Outcome.Kind == attempt.Connected || e.Stage == StageHandshake:
 				n = 3
 			}
-			for _, port := range e.ports {
+			for _, port := range e.ports.sorted() {
 				k := n
 				if n == 3 && port == 80 {
 					k = 1

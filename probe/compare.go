@@ -46,7 +46,7 @@ func (m *Matrix) Compare(declared *profile.Profile) Comparison {
 
 func (c *Comparison) cell(declared *profile.Profile, r *MatrixRow, e *End) {
 	first := len(c.Differences)
-	for _, port := range e.ports {
+	for _, port := range e.ports.sorted() {
 		d := declared.Decide(attempt.Attempt{Protocol: r.Protocol, Source: r.Bound, Destination: netip.AddrPortFrom(r.Addr, port), Name: r.Name})
 		denied := d.Verdict.Denies()
 		switch {

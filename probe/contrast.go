@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/attempt"
+	"github.com/sallyport/sallyport/profile/flowset"
 )
 
 // Contrast is ways to choose the source that fail where no bind succeeds, or the other way round: the source made the difference.
@@ -36,28 +37,10 @@ func (r *MatrixRow) Ordinary(e *End) bool {
 // Loopback is the name that the kernel gives to the loopback device (drivers/net/loopback.c).
 const Loopback = "lo"
 
-// cell is one port of a destination.
-type cell struct {
-	target string
-	addr   netip.Addr
-	proto  attempt.Protocol
-	port   uint16
-}
-
 // Contrasts are what stands out of a matrix: where nothing but the source was another, and the end was. What is ordinary does not.
 func (m *Matrix) Contrasts() []Contrast {
-	plain := map[cell]Verdict{}
-	rows, bound := m.Rows(), m.bound()
-	for _, r := range rows {
-		if r.order() != 0 || !bound[r.destination()] {
-			continue
-		}
-		for _, e := range r.Ends {
-			for _, p := range e.ports {
-				plain[cell{r.Target, r.Addr, r.Protocol, p}] = e.Verdict
-			}
-		}
-	}
+	rows := m.Rows()
+	plain := plainRows(rows)
 	var list []Contrast
 	type by struct {
 		source string
@@ -66,17 +49,19 @@ func (m *Matrix) Contrasts() []Contrast {
 	}
 	tried := map[by]int{}
 	for _, r := range rows {
-		if r.order() == 0 {
+		without := plain[r.destination()]
+		if r.order() == 0 || without == nil {
 			continue
 		}
 		for _, e := range r.Ends {
-			for _, p := range e.ports {
-				without, there := plain[cell{r.Target, r.Addr, r.Protocol, p}]
-				if !there || without == Inconclusive {
+			for _, w := range without.Ends {
+				if w.Verdict == Inconclusive {
 					continue
 				}
-				tried[by{r.Source, r.Protocol, without}]++
-				if e.Verdict == Inconclusive || e.Verdict == without || r.Ordinary(e) {
+				both := e.Ports().Intersect(w.Ports())
+				n := countPorts(both)
+				tried[by{r.Source, r.Protocol, w.Verdict}] += n
+				if n == 0 || e.Verdict == Inconclusive || e.Verdict == w.Verdict || r.Ordinary(e) {
 					continue
 				}
 				i := slices.IndexFunc(list, func(c Contrast) bool {
@@ -84,9 +69,9 @@ func (m *Matrix) Contrasts() []Contrast {
 				})
 				if i < 0 {
 					i = len(list)
-					list = append(list, Contrast{Sources: []string{r.Source}, Protocol: r.Protocol, Verdict: e.Verdict, Stage: e.Stage, Outcome: e.Outcome, Example: netip.AddrPortFrom(r.Addr, p)})
+					list = append(list, Contrast{Sources: []string{r.Source}, Protocol: r.Protocol, Verdict: e.Verdict, Stage: e.Stage, Outcome: e.Outcome, Example: netip.AddrPortFrom(r.Addr, firstPort(both))})
 				}
-				list[i].Count++
+				list[i].Count += n
 				list[i].Took = max(list[i].Took, e.Took)
 			}
 		}
@@ -101,15 +86,15 @@ func (m *Matrix) Contrasts() []Contrast {
 	return together(list)
 }
 
-// bound are the destinations that were tried from another source than the kernel's choice.
-func (m *Matrix) bound() map[rowKey]bool {
-	set := map[rowKey]bool{}
-	for _, r := range m.rows {
-		if r.order() != 0 {
-			set[r.destination()] = true
+// plainRows are the rows of which the kernel chose the source, by their destination.
+func plainRows(rows []*MatrixRow) map[rowKey]*MatrixRow {
+	plain := map[rowKey]*MatrixRow{}
+	for _, r := range rows {
+		if r.order() == 0 {
+			plain[r.destination()] = r
 		}
 	}
-	return set
+	return plain
 }
 
 // destination is the key of a row without its source.
@@ -136,34 +121,35 @@ func together(list []Contrast) []Contrast {
 
 // EveryBindFails are the destinations and ports that are reached without a bind, and by none of the binds that were tried there.
 func (m *Matrix) EveryBindFails() int {
-	type state struct{ without, tried, works bool }
-	cells, bound := map[cell]*state{}, m.bound()
+	type binds struct{ tried, work flowset.Ports }
+	of := map[rowKey]*binds{}
 	for _, r := range m.rows {
-		if r.Foreign || r.Device != "" || r.order() == 0 && !bound[r.destination()] {
+		if r.Foreign || r.Device != "" || r.order() == 0 {
 			continue
 		}
+		b := of[r.destination()]
+		if b == nil {
+			b = &binds{}
+			of[r.destination()] = b
+		}
 		for _, e := range r.Ends {
-			for _, p := range e.ports {
-				k := cell{r.Target, r.Addr, r.Protocol, p}
-				s := cells[k]
-				if s == nil {
-					s = &state{}
-					cells[k] = s
-				}
-				switch {
-				case r.order() == 0:
-					s.without = e.Verdict == Allowed
-				default:
-					s.tried = true
-					s.works = s.works || e.Verdict != Denied
-				}
+			b.tried = b.tried.Union(e.Ports())
+			if e.Verdict != Denied {
+				b.work = b.work.Union(e.Ports())
 			}
 		}
 	}
 	n := 0
-	for _, s := range cells {
-		if s.without && s.tried && !s.works {
-			n++
+	for to, r := range plainRows(m.rows) {
+		b := of[to]
+		if b == nil {
+			continue
+		}
+		fails := b.tried.Subtract(b.work)
+		for _, e := range r.Ends {
+			if e.Verdict == Allowed {
+				n += countPorts(e.Ports().Intersect(fails))
+			}
 		}
 	}
 	return n

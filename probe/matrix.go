@@ -15,8 +15,11 @@ type Matrix struct {
 	Begin, End time.Time
 	Attempts   int
 
-	rows  []*MatrixRow
-	byKey map[rowKey]*MatrixRow
+	rows    []*MatrixRow
+	byKey   map[rowKey]*MatrixRow
+	ends    int // of all rows
+	chosen  int // rows that are there for what connected alone
+	counted map[Counted]*Counted
 }
 
 // MatrixRow is one destination, from one source.
@@ -51,11 +54,11 @@ type End struct {
 	MTU       int       // the least of those that the kernel knew; 0: none connected
 	PeerMTU   int       // the least that the other end's TCP took
 
-	ports []uint16
+	ports portSet
 }
 
 // Ports are the ports that ended so.
-func (e *End) Ports() flowset.Ports { return flowset.PortsOf(e.ports...) }
+func (e *End) Ports() flowset.Ports { return e.ports.ports() }
 
 type rowKey struct {
 	target string
@@ -80,6 +83,10 @@ func (m *Matrix) Add(r *Result) {
 	}
 	key := rowKey{target, r.Destination.Addr(), r.Protocol, r.Variant}
 	row := m.byKey[key]
+	if row == nil && m.full(r) {
+		m.count(r)
+		return
+	}
 	if row == nil {
 		row = &MatrixRow{
 			Target: target, Name: r.Name, Addr: r.Destination.Addr(), Protocol: r.Protocol, Source: r.Variant, Bound: r.Source, Device: r.Device, NoPort: r.NoPort, Foreign: r.Foreign,
@@ -89,7 +96,7 @@ func (m *Matrix) Add(r *Result) {
 	}
 	for _, e := range row.Ends {
 		if e.Verdict == r.Verdict && e.Stage == r.Stage && e.Outcome == r.Outcome && e.Layer == r.Layer && e.Words == r.Words && e.Rejection == r.Rejection && e.Neighbour == r.Neighbour && e.BlackHole == r.BlackHole && e.Answer.equal(r.Answer) {
-			e.ports = append(e.ports, r.Destination.Port())
+			e.ports.add(r.Destination.Port())
 			e.Took = max(e.Took, r.Took)
 			e.MTU, e.PeerMTU = lesser(e.MTU, r.MTU), lesser(e.PeerMTU, r.PeerMTU)
 			if e.Local != r.Local.Addr() {
@@ -98,12 +105,18 @@ func (m *Matrix) Add(r *Result) {
 			return
 		}
 	}
-	row.Ends = append(row.Ends, &End{
+	if m.ends >= maxEnds {
+		m.count(r)
+		return
+	}
+	m.ends++
+	e := &End{
 		Protocol: r.Protocol,
 		Verdict:  r.Verdict, Stage: r.Stage, Outcome: r.Outcome, Layer: r.Layer, Answer: r.Answer, Words: r.Words, Took: r.Took, Local: r.Local.Addr(),
 		Rejection: r.Rejection, Neighbour: r.Neighbour, BlackHole: r.BlackHole, MTU: r.MTU, PeerMTU: r.PeerMTU,
-		ports: []uint16{r.Destination.Port()},
-	})
+	}
+	e.ports.add(r.Destination.Port())
+	row.Ends = append(row.Ends, e)
 }
 
 // lesser is the lesser of two that are known.
@@ -121,17 +134,23 @@ func (m *Matrix) Denier(a attempt.Attempt, l Layer) {
 			continue
 		}
 		for _, e := range r.Ends {
-			at := slices.Index(e.ports, a.Destination.Port())
-			if at < 0 || e.Verdict != Denied || e.Layer == l {
+			port := a.Destination.Port()
+			if !e.Ports().Contains(port) || e.Verdict != Denied || e.Layer == l {
 				continue
 			}
-			if len(e.ports) == 1 {
+			if e.ports.len() == 1 {
 				e.Layer = l
 				continue
 			}
-			e.ports = slices.Delete(e.ports, at, at+1)
+			rest := portSet{}
+			for _, p := range e.ports.sorted() {
+				if p != port {
+					rest.add(p)
+				}
+			}
 			own := *e
-			own.Layer, own.ports = l, []uint16{a.Destination.Port()}
+			own.Layer, own.ports = l, portSet{few: []uint16{port}}
+			e.ports = rest
 			r.Ends = append(r.Ends, &own)
 			break
 		}
@@ -147,10 +166,7 @@ func (m *Matrix) Rows() []*MatrixRow {
 		if _, there := first[k]; !there {
 			first[k] = i
 		}
-		for _, e := range r.Ends {
-			slices.Sort(e.ports)
-		}
-		slices.SortFunc(r.Ends, func(a, b *End) int { return cmp.Compare(a.ports[0], b.ports[0]) })
+		slices.SortFunc(r.Ends, func(a, b *End) int { return cmp.Compare(a.ports.first(), b.ports.first()) })
 	}
 	rows := slices.Clone(m.rows)
 	slices.SortStableFunc(rows, func(a, b *MatrixRow) int {

@@ -34,6 +34,13 @@ func (o *Observed) Profile() *profile.Profile {
 		Bind:        profile.Bind{Rules: o.bindRules()},
 		Egress:      profile.Egress{Rules: o.egressRules()},
 	}
+	n := 0
+	for _, c := range o.Matrix.Counted() {
+		n += c.Attempts
+	}
+	if n > 0 {
+		p.Description += fmt.Sprintf("; neither are %d of the attempts here, at more destinations than are kept", n)
+	}
 	if o.Matrix.Attempts == 0 {
 		p.Description = fmt.Sprintf("measured on %s, without any network; what was not tried counts as allowed", oneLine(o.Name))
 	}
@@ -154,9 +161,12 @@ func (o *Observed) egressRules() []profile.EgressRule {
 	type where struct {
 		addr  netip.Addr
 		proto attempt.Protocol
-		port  uint16
 	}
-	plain := map[where]profile.Verdict{}
+	type end struct {
+		ports   flowset.Ports
+		verdict profile.Verdict
+	}
+	plain := map[where][]end{}
 	var bound, unbound []profile.EgressRule
 	rows := o.Matrix.Rows()
 	for _, r := range rows {
@@ -168,10 +178,9 @@ func (o *Observed) egressRules() []profile.EgressRule {
 			if !known {
 				continue
 			}
-			for _, p := range e.ports {
-				plain[where{r.Addr, r.Protocol, p}] = v
-			}
-			unbound = append(unbound, e.rule(r, v, e.ports, nil))
+			to := where{r.Addr, r.Protocol}
+			plain[to] = append(plain[to], end{e.Ports(), v})
+			unbound = append(unbound, e.rule(r, v, e.Ports(), nil))
 		}
 	}
 	for _, r := range rows {
@@ -188,11 +197,13 @@ func (o *Observed) egressRules() []profile.EgressRule {
 			if !known || e.Stage == StageBind || e.Stage == StageSocket {
 				continue
 			}
-			ports := slices.DeleteFunc(slices.Clone(e.ports), func(p uint16) bool {
-				without, there := plain[where{r.Addr, r.Protocol, p}]
-				return there && without == v
-			})
-			if len(ports) > 0 {
+			ports := e.Ports()
+			for _, without := range plain[where{r.Addr, r.Protocol}] {
+				if without.verdict == v {
+					ports = ports.Subtract(without.ports)
+				}
+			}
+			if !ports.IsEmpty() {
 				bound = append(bound, e.rule(r, v, ports, []profile.Block{src}))
 			}
 		}
@@ -220,7 +231,7 @@ func (e *End) verdict() (profile.Verdict, bool) {
 	return profile.Verdict{}, false
 }
 
-func (e *End) rule(r *MatrixRow, v profile.Verdict, ports []uint16, sources []profile.Block) profile.EgressRule {
+func (e *End) rule(r *MatrixRow, v profile.Verdict, ports flowset.Ports, sources []profile.Block) profile.EgressRule {
 	rule := profile.EgressRule{
 		Sources:      sources,
 		Destinations: []profile.Block{{Prefix: netip.PrefixFrom(r.Addr, r.Addr.BitLen())}},
@@ -234,7 +245,7 @@ func (e *End) rule(r *MatrixRow, v profile.Verdict, ports []uint16, sources []pr
 	if e.Outcome.Kind == attempt.Refused {
 		rule.Reason += "; nothing listens there, or a firewall answers in its name"
 	}
-	for first, last := range flowset.PortsOf(ports...).Ranges() {
+	for first, last := range ports.Ranges() {
 		rule.Ports = append(rule.Ports, profile.PortRange{First: first, Last: last})
 	}
 	return rule

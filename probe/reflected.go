@@ -125,7 +125,7 @@ func (m *Matrix) NameContrasts() []NameContrast {
 			passed[r.Target] = map[at]bool{}
 		}
 		for _, e := range r.Ends {
-			for _, p := range e.ports {
+			for _, p := range e.ports.sorted() {
 				if e.Answer != nil && e.Answer.Reflected != nil {
 					passed[r.Target][at{r.Addr, p}] = true
 				}
@@ -135,7 +135,7 @@ func (m *Matrix) NameContrasts() []NameContrast {
 	tried := func(service string, addr netip.Addr, port uint16) bool { // without a name
 		return slices.ContainsFunc(rows, func(r *MatrixRow) bool {
 			return reflectorOf(r.Target) == service && saidIn(r.Target) == "" && r.Addr == addr &&
-				slices.ContainsFunc(r.Ends, func(e *End) bool { return slices.Contains(e.ports, port) })
+				slices.ContainsFunc(r.Ends, func(e *End) bool { return e.Ports().Contains(port) })
 		})
 	}
 	var list []NameContrast
@@ -145,7 +145,7 @@ func (m *Matrix) NameContrasts() []NameContrast {
 			if e.Answer != nil && e.Answer.Reflected != nil || e.Outcome.Kind == attempt.Cancelled {
 				continue
 			}
-			for _, p := range e.ports {
+			for _, p := range e.ports.sorted() {
 				other, name := "", ""
 				for _, x := range rows { // the nearest: the same without its name; else bare; else what gets through where bare does not
 					if x.Addr != r.Addr || !passed[x.Target][at{r.Addr, p}] {

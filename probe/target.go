@@ -17,7 +17,8 @@ import (
 type Target struct {
 	Text     string           // as it was given, without a user and password
 	Host     string           // a DNS name; "" where Addr is given
-	Addr     netip.Addr       // an address; not valid where Host is given
+	Addr     netip.Addr       // an address; not valid where Host or Prefix is given
+	Prefix   netip.Prefix     // every address of it; not valid where Host or Addr is given
 	Ports    []PortRange      // at least one
 	Protocol attempt.Protocol // TCP or UDP
 	Service  string           // the protocol that is expected to answer, a name of Services: "" for none
@@ -34,6 +35,9 @@ func (r PortRange) Len() int { return int(r.Last) - int(r.First) + 1 }
 func (t *Target) Name() string {
 	if t.Host != "" {
 		return t.Host
+	}
+	if t.Prefix.IsValid() {
+		return t.Prefix.String()
 	}
 	return t.Addr.String()
 }
@@ -105,7 +109,7 @@ func Schemes() []string { return slices.Sorted(maps.Keys(schemes)) }
 
 const wantTarget = "want HOST:PORT, or a URL such as smtp://HOST"
 
-// Parse reads one target: HOST:PORTS, or SCHEME://HOST[:PORTS][/PATH]. HOST is a DNS name, an IPv4 address, or an IPv6 address in brackets;
+// Parse reads one target: HOST:PORTS, PREFIX:PORTS, or SCHEME://HOST[:PORTS][/PATH]. HOST is a DNS name, an IPv4 address, or an IPv6 address in brackets;
 // PORTS is a list of ports and ranges, or the name of a set of ports.
 func Parse(text string) (Target, error) {
 	t := Target{Text: text, Protocol: attempt.TCP}
@@ -132,7 +136,12 @@ func Parse(text string) (Target, error) {
 	if err != nil {
 		return t, fmt.Errorf("%q: %w", text, err)
 	}
-	if t.Host, t.Addr, err = parseHost(host); err != nil {
+	if strings.Contains(host, "/") {
+		t.Prefix, err = parsePrefix(host)
+	} else {
+		t.Host, t.Addr, err = parseHost(host)
+	}
+	if err != nil {
 		return t, fmt.Errorf("%q: %w", text, err)
 	}
 	if said := t.SaidName(); t.ForReflector() && said != "" {
@@ -213,6 +222,21 @@ func parseHost(s string) (string, netip.Addr, error) {
 		return "", netip.Addr{}, fmt.Errorf("%q is no address: want four numbers from 0 to 255", s)
 	}
 	return name, netip.Addr{}, nil
+}
+
+// maxPrefix is how many bits of an address a prefix leaves open at most: 65,536 addresses.
+const maxPrefix = 16
+
+// parsePrefix reads ADDRESS/BITS. An address within it stands for it.
+func parsePrefix(s string) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(s)
+	switch {
+	case err != nil || p.Addr().Is4In6():
+		return p, fmt.Errorf("%q is no prefix: want one such as 10.0.0.0/28, with a port after it: 10.0.0.0/28:22, [2001:db8::/124]:22", s)
+	case p.Addr().BitLen()-p.Bits() > maxPrefix:
+		return p, fmt.Errorf("%s is more than %d addresses: want /%d or longer", s, 1<<maxPrefix, p.Addr().BitLen()-maxPrefix)
+	}
+	return p.Masked(), nil
 }
 
 // isName reports whether a name may stand in DNS as hosts are named there: RFC 1123, section 2.1, and the underscores that people use.

@@ -90,7 +90,10 @@ func ended(protocol attempt.Protocol, stage probe.Stage, o attempt.Outcome, took
 		what = o.Errno.Name()
 	}
 	if o.Kind == attempt.TimedOut {
-		what = "silence for " + attempt.DurationText(took.Round(100*time.Millisecond))
+		what = "silence"
+		if took > 0 {
+			what += " for " + attempt.DurationText(took.Round(100*time.Millisecond))
+		}
 	}
 	switch {
 	case protocol == attempt.UDP && o.Kind == attempt.Connected:
@@ -159,6 +162,9 @@ func (p *printer) standsOut(found *Probe) {
 	}
 	for _, c := range m.NameContrasts() {
 		p.head(c.What(), nameContrastWords(&c))
+	}
+	if words := countedWords(m); words != "" {
+		p.head("", words)
 	}
 	if p.b.Len() > before {
 		p.line("")

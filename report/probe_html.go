@@ -61,6 +61,9 @@ func (p *page) outstanding(found *Probe) {
 	for _, c := range found.Observed.Matrix.NameContrasts() {
 		list = append(list, nameContrastWords(&c))
 	}
+	if words := countedWords(found.Observed.Matrix); words != "" {
+		list = append(list, words)
+	}
 	for _, u := range found.Unresolved {
 		list = append(list, u.Target+": "+u.Error)
 	}

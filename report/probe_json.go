@@ -46,6 +46,7 @@ type (
 		Differences    []probeDifference   `json:"differences"`
 		Expected       int                 `json:"expected"`
 		Unmet          []probeUnmet        `json:"unmet"`
+		Counted        []probeCounted      `json:"counted"`
 		Beyond         probeBeyond         `json:"beyond"`
 	}
 	probeUnresolved struct {
@@ -141,7 +142,7 @@ func ProbeJSON(w io.Writer, p *Probe) error {
 	m := p.Observed.Matrix
 	doc := probeJSON{
 		Version: 1, Host: p.Observed.Name, Attempts: m.Attempts,
-		Local: []probeLocal{}, Contrasts: []probeContrast{}, Rows: []probeRow{}, Unresolved: []probeUnresolved{}, Differences: []probeDifference{}, Expected: p.Expected, Unmet: []probeUnmet{},
+		Local: []probeLocal{}, Contrasts: []probeContrast{}, Rows: []probeRow{}, Unresolved: []probeUnresolved{}, Differences: []probeDifference{}, Expected: p.Expected, Unmet: []probeUnmet{}, Counted: countedJSON(m),
 	}
 	doc.Beyond = beyondOf(&p.Observed.Beyond)
 	if m.Attempts > 0 {

@@ -35,6 +35,9 @@ func ProbeMarkdown(w io.Writer, found *Probe) error {
 			fmt.Fprintf(&b, "- differs from what was declared: %s; likely %s\n", md(differenceWords(d)), md(d.Reason))
 		}
 	}
+	if words := countedWords(m); words != "" {
+		fmt.Fprintf(&b, "- %s\n", md(words))
+	}
 	fmt.Fprint(&b, "\n## Without any network\n\n")
 	table(&b, "source", "family", "tcp", "udp")
 	for i := range found.Observed.Local {

@@ -14,64 +14,96 @@ import (
 	"github.com/sallyport/sallyport/probe"
 )
 
-// call is an attempt under way.
-type call struct {
-	probe.Result
-	until  time.Time
-	file   *os.File // the socket, once it waits or has connected
-	errno  unix.Errno
-	failed error // of the handshake
+// dialer makes the calls of attempts. It is for one goroutine.
+type dialer struct {
+	reuse bool // a socket that was refused may be used again
+	used  [2]int
+	sa4   unix.SockaddrInet4 // so that none is allocated for each call
+	sa6   unix.SockaddrInet6
 }
 
-// begin makes the calls of an attempt, as far as they answer at once.
-func begin(a *probe.Attempt, timeout time.Duration) *call { return beginSized(a, timeout, 0) }
+func newDialer(reuse bool) dialer { return dialer{reuse: reuse, used: [2]int{-1, -1}} }
 
-// beginSized is begin with segments for packets of a size; 0 for the usual.
-func beginSized(a *probe.Attempt, timeout time.Duration, size int) *call {
-	c := &call{Result: probe.Result{Attempt: *a, Stage: probe.StageSocket, Begin: time.Now(), Tries: 1}}
-	c.until = c.Begin.Add(timeout)
-	var fd int
-	if fd, c.errno = open(&c.Result); c.errno == 0 {
-		c.Stage = probe.StageConnect
-		c.AtOnce = true
-		if size > 0 {
-			_ = unix.SetsockoptInt(fd, unix.SOL_TCP, unix.TCP_MAXSEG, size-headersOf(a.Destination.Addr()))
-		}
-		if c.errno = connect(fd, a.Destination); c.errno == unix.EINPROGRESS {
-			c.AtOnce = false
-			c.errno = settled(fd) // the answer of a host nearby is there already
+func (d *dialer) close() {
+	for i, fd := range d.used {
+		if fd >= 0 {
+			_ = unix.Close(fd)
+			d.used[i] = -1
 		}
 	}
-	if c.errno == 0 || c.errno == unix.EINPROGRESS {
-		c.file = os.NewFile(uintptr(fd), "socket")
-		return c
+}
+
+// dial makes a socket and connects it. The socket is there where the connect has succeeded, or goes on: EINPROGRESS.
+func (d *dialer) dial(c *call) (int, unix.Errno) {
+	c.AtOnce = false
+	again := d.reuse && c.Protocol == attempt.TCP && c.Source.Kind == attempt.SourceNone && c.Device == ""
+	last := &d.used[0]
+	if c.Destination.Addr().Is6() {
+		last = &d.used[1]
+	}
+	fd, errno := *last, unix.Errno(0)
+	if again && fd >= 0 {
+		*last = -1
+	} else {
+		fd, errno = open(&c.Result)
+	}
+	if errno == 0 {
+		c.Stage = probe.StageConnect
+		switch errno = d.connect(fd, c.Destination); {
+		case errno != unix.EINPROGRESS:
+			c.AtOnce = errno != 0
+		case again: // connect(2) once more says what came of it, and makes the socket as it was before: inet_stream_connect, net/ipv4/af_inet.c
+			switch errno = d.connect(fd, c.Destination); errno {
+			case unix.EALREADY:
+				errno = unix.EINPROGRESS
+			case unix.EISCONN:
+				errno = 0
+			}
+		default:
+			errno = settled(fd) // the answer of a host nearby is there already
+		}
+	}
+	if errno == 0 || errno == unix.EINPROGRESS {
+		return fd, errno
 	}
 	if fd >= 0 {
-		if sa, err := unix.Getsockname(fd); err == nil {
-			c.Local = addrPort(sa)
+		c.lost(fd)
+		if again && errno == unix.ECONNREFUSED && *last < 0 {
+			*last = fd
+			return -1, errno
 		}
-		c.hear(fd)
+		c.Local = localOf(fd)
 		_ = unix.Close(fd)
 	}
-	return c
+	return -1, errno
 }
 
-func (c *call) ended() bool { return c.errno != unix.EINPROGRESS }
+// lost is where an attempt's socket is there for the last time, which has failed.
+func (c *call) lost(fd int) { c.hear(fd) }
 
-// wait waits until the connect has ended. The socket is there afterwards only where it connected.
-func (c *call) wait(ctx context.Context) {
-	if !c.ended() {
-		c.errno = wait(ctx, c.file, c.until)
+// passing reports whether an errno is of the moment rather than of the place: the attempt is made again then.
+func (d *dialer) passing(c *call, errno unix.Errno) bool {
+	switch errno {
+	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM, unix.EAGAIN:
+		return c.AtOnce || c.Stage < probe.StageConnect
+	case unix.EADDRINUSE: // no port is free, or an attempt before has the one that was asked for
+		return c.Stage == probe.StageBind
+	case unix.EADDRNOTAVAIL: // no port is free to this destination; or this host has no address of the family
+		return c.Stage == probe.StageConnect && c.AtOnce && d.hasSource(c)
 	}
-	c.Took = time.Since(c.Begin)
-	c.Local = localOf(c.file)
-	if c.errno != 0 {
-		onSocket(c.file, c.hear)
-		_ = c.file.Close()
-		c.file = nil
-		return
+	return false
+}
+
+// hasSource reports whether the kernel finds a source address for the destination of an attempt: connect(2) of a UDP socket sends nothing.
+func (d *dialer) hasSource(c *call) bool {
+	try := c.Result
+	try.Protocol = attempt.UDP
+	try.Source.Addr = netip.AddrPortFrom(try.Source.Addr.Addr(), 0)
+	fd, errno := open(&try)
+	if fd >= 0 {
+		defer unix.Close(fd)
 	}
-	c.overhearErrors()
+	return errno != 0 || d.connect(fd, c.Destination) != unix.EADDRNOTAVAIL
 }
 
 // end is what came of it. It closes the socket.
@@ -105,6 +137,13 @@ func (c *call) end(answer *probe.Answer) probe.Result {
 	}
 	c.Answer = answer
 	c.Judge()
+	switch {
+	case c.doubt:
+		c.Verdict, c.Layer, c.Words = probe.Inconclusive, probe.NoLayer, "the network loses so many packets that silence is no sign"
+	case c.errno == unix.EADDRNOTAVAIL && c.Stage == probe.StageConnect && c.Tries == 0:
+		c.Verdict, c.Layer, c.Words = probe.Inconclusive, probe.NoLayer, "this host had no free port"
+	}
+	c.Tries = max(c.Tries, 1)
 	return c.Result
 }
 
@@ -120,10 +159,21 @@ func (c *call) unanswered() {
 	switch {
 	case errors.Is(c.failed, os.ErrDeadlineExceeded):
 		c.Outcome = attempt.Outcome{Kind: attempt.TimedOut}
+	case errors.Is(c.failed, context.Canceled):
+		c.Outcome = attempt.Outcome{Kind: attempt.Cancelled}
 	case errors.As(c.failed, &errno):
 		c.Outcome = attempt.OutcomeOf(attempt.Errno(errno))
 	}
 	c.Words = c.failed.Error()
+}
+
+func (s *scheduler) meet(ctx context.Context, a *probe.Attempt, c *call) *probe.Answer {
+	c.overhearErrors()
+	answer, err := s.greet(ctx, a, c.file, s.limits.Timeout)
+	if err != nil {
+		c.failed = err
+	}
+	return answer
 }
 
 // silent stands for a time that ran out, which no errno of a call does before the kernel's own.
@@ -139,18 +189,13 @@ func open(r *probe.Result) (int, unix.Errno) {
 	if r.Protocol == attempt.UDP {
 		kind = unix.SOCK_DGRAM
 	}
+	r.Stage = probe.StageSocket
 	fd, err := unix.Socket(family, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, errnoOf(err)
 	}
-	hearErrors(fd, v6, kind == unix.SOCK_STREAM)
-	if r.Device != "" {
-		if err := unix.BindToDevice(fd, r.Device); err != nil {
-			return fd, errnoOf(err)
-		}
-	}
-	if kind == unix.SOCK_STREAM { // the port is free again at once, and no other socket is kept from it
-		_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	if err := setOptions(fd, r); err != nil {
+		return fd, errnoOf(err)
 	}
 	if r.Source.Kind == attempt.SourceNone {
 		return fd, 0
@@ -178,8 +223,24 @@ func open(r *probe.Result) (int, unix.Errno) {
 	return fd, 0
 }
 
-func connect(fd int, to netip.AddrPort) unix.Errno {
-	if err := unix.Connect(fd, sockaddr(to, to.Addr().Is6())); err != nil {
+// setOptions sets what a socket needs before it is bound or connected. Each option costs a call for each attempt.
+func setOptions(fd int, r *probe.Result) error {
+	hearErrors(fd, r.Destination.Addr().Is6(), r.Protocol == attempt.TCP)
+	if r.Device != "" {
+		return unix.BindToDevice(fd, r.Device)
+	}
+	return nil
+}
+
+func (d *dialer) connect(fd int, to netip.AddrPort) unix.Errno {
+	var sa unix.Sockaddr = &d.sa4
+	if a := to.Addr(); a.Is6() {
+		d.sa6.Port, d.sa6.Addr = int(to.Port()), a.As16()
+		sa = &d.sa6
+	} else {
+		d.sa4.Port, d.sa4.Addr = int(to.Port()), a.As4()
+	}
+	if err := unix.Connect(fd, sa); err != nil {
 		return errnoOf(err)
 	}
 	return 0
@@ -200,46 +261,11 @@ func settled(fd int) unix.Errno {
 	return 0
 }
 
-// wait waits until a connect has ended.
-func wait(ctx context.Context, f *os.File, until time.Time) unix.Errno {
-	rc, err := f.SyscallConn()
-	if err != nil {
-		return unix.EBADF
+func localOf(fd int) netip.AddrPort {
+	if sa, err := unix.Getsockname(fd); err == nil {
+		return addrPort(sa)
 	}
-	if err := f.SetWriteDeadline(until); err != nil {
-		return unix.EBADF
-	}
-	stop := context.AfterFunc(ctx, func() { _ = f.SetWriteDeadline(time.Unix(1, 0)) })
-	defer stop()
-	var result unix.Errno
-	err = rc.Write(func(fd uintptr) bool {
-		result = settled(int(fd))
-		return result != unix.EINPROGRESS
-	})
-	switch {
-	case err == nil:
-		_ = f.SetWriteDeadline(time.Time{})
-		return result
-	case ctx.Err() != nil:
-		return unix.ECANCELED
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return silent
-	}
-	return errnoOf(err)
-}
-
-func localOf(f *os.File) netip.AddrPort {
-	rc, err := f.SyscallConn()
-	if err != nil {
-		return netip.AddrPort{}
-	}
-	var a netip.AddrPort
-	_ = rc.Control(func(fd uintptr) {
-		if sa, err := unix.Getsockname(int(fd)); err == nil {
-			a = addrPort(sa)
-		}
-	})
-	return a
+	return netip.AddrPort{}
 }
 
 func sockaddr(a netip.AddrPort, v6 bool) unix.Sockaddr {
@@ -261,8 +287,7 @@ func addrPort(sa unix.Sockaddr) netip.AddrPort {
 }
 
 func errnoOf(err error) unix.Errno {
-	var e unix.Errno
-	if errors.As(err, &e) {
+	if e, ok := err.(unix.Errno); ok { //nolint:errorlint // as package unix returns it, unwrapped
 		return e
 	}
 	return unix.EIO

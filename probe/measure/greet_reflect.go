@@ -165,8 +165,12 @@ func (s *session) reflected(x *exchange, r *probe.Reflected, service string) *pr
 	seen := x.seen
 	r.Seen, r.Reached = seen.Peer, seen.Local
 	if f, ok := s.socket.(*os.File); ok {
-		local := localOf(f)
-		r.Local = netip.AddrPortFrom(local.Addr().Unmap(), local.Port())
+		if rc, err := f.SyscallConn(); err == nil {
+			_ = rc.Control(func(fd uintptr) {
+				local := localOf(int(fd))
+				r.Local = netip.AddrPortFrom(local.Addr().Unmap(), local.Port())
+			})
+		}
 	}
 	r.Out = probe.Passage{Sent: x.sent, Differ: -1}
 	if b := seen.Bytes; b != nil {

@@ -149,16 +149,49 @@ func (s *Sized) take(a netip.Addr) bool {
 // again makes the attempt once more, asking the other end for segments that fit packets of a size; 0 for the usual. It reports
 // whether the handshake ended otherwise than in silence.
 func (s *Sized) again(ctx context.Context, a *probe.Attempt, size int, timeout time.Duration) (*probe.Answer, bool) {
-	c := beginSized(a, timeout, size)
-	if !c.ended() || c.file != nil {
-		c.wait(ctx)
-	}
-	if c.file == nil {
+	f := dialSized(ctx, a, timeout, size)
+	if f == nil {
 		return nil, false
 	}
-	defer c.file.Close()
-	answer, err := s.Greet(ctx, a, c.file, timeout)
+	defer f.Close()
+	answer, err := s.Greet(ctx, a, f, timeout)
 	return answer, err == nil || answer != nil && answer.Service != "" && !errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// dialSized connects with segments for packets of a size, 0 for the usual; nil where that fails.
+func dialSized(ctx context.Context, a *probe.Attempt, timeout time.Duration, size int) *os.File {
+	fd, errno := open(&probe.Result{Attempt: *a})
+	if fd < 0 {
+		return nil
+	}
+	if size > 0 {
+		_ = unix.SetsockoptInt(fd, unix.SOL_TCP, unix.TCP_MAXSEG, size-headersOf(a.Destination.Addr()))
+	}
+	if errno == 0 {
+		d := newDialer(false)
+		errno = d.connect(fd, a.Destination)
+	}
+	f := os.NewFile(uintptr(fd), "socket")
+	if errno == unix.EINPROGRESS {
+		errno = unix.ETIMEDOUT
+		stop := context.AfterFunc(ctx, func() { _ = f.SetWriteDeadline(time.Unix(1, 0)) })
+		if rc, err := f.SyscallConn(); err == nil && f.SetWriteDeadline(time.Now().Add(timeout)) == nil {
+			_ = rc.Write(func(fd uintptr) bool {
+				now := settled(int(fd))
+				if now != unix.EINPROGRESS {
+					errno = now
+				}
+				return now != unix.EINPROGRESS
+			})
+		}
+		stop()
+	}
+	if errno != 0 || ctx.Err() != nil {
+		_ = f.Close()
+		return nil
+	}
+	_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}) // the port is free again at once
+	return f
 }
 
 const (

@@ -26,7 +26,7 @@ type Plan struct {
 	Resolve func(ctx context.Context, name string) ([]netip.Addr, error)
 	// Unresolved is told of a target whose name was not found.
 	Unresolved func(probe.Target, error)
-	// Looked is told how long the lookup of a name took; nil: nobody is.
+	// Looked is told how long the lookup of a name took, from any goroutine; nil: nobody is.
 	Looked func(name string, took time.Duration)
 
 	once  sync.Once
@@ -43,59 +43,52 @@ const (
 	AllSources          // every source, whatever the number of ports
 )
 
-// Attempts are those that a plan makes of targets, one after the other: address by address, port by port, source by source.
+// Attempts are those that a plan makes of targets: of several at a time in turns, so that none waits for another's host or name; of each address
+// by address, port by port, source by source. It ends when ctx is done, which reading the targets has to end with as well.
 func (p *Plan) Attempts(ctx context.Context, targets iter.Seq[probe.Target]) iter.Seq[probe.Attempt] {
-	return func(yield func(probe.Attempt) bool) {
+	return p.inTurns(ctx, func(yield func(planned) bool) {
 		for t := range targets {
-			if ctx.Err() != nil || !p.target(ctx, t, yield) {
+			if !yield(planned{target: t, of: p.of}) {
 				return
 			}
 		}
-	}
+	}, true)
 }
 
-func (p *Plan) target(ctx context.Context, t probe.Target, yield func(probe.Attempt) bool) bool {
-	addrs := []netip.Addr{t.Addr}
-	if t.Host != "" {
-		var err error
-		begin := time.Now()
-		addrs, err = p.resolve(ctx, t.Host)
-		if p.Looked != nil {
-			p.Looked(t.Host, time.Since(begin))
-		}
-		if err != nil {
-			if p.Unresolved != nil {
-				p.Unresolved(t, err)
+// of are the attempts at the addresses of one target.
+func (p *Plan) of(t *probe.Target, addrs iter.Seq[netip.Addr]) iter.Seq[probe.Attempt] {
+	return func(yield func(probe.Attempt) bool) {
+		variants := map[attempt.Family][]probe.Variant{}
+		for a := range addrs {
+			family := attempt.FamilyOf(a)
+			if len(p.Families) > 0 && !slices.Contains(p.Families, family) {
+				continue
 			}
-			return true
-		}
-	}
-	for _, a := range addrs {
-		family := attempt.FamilyOf(a)
-		if len(p.Families) > 0 && !slices.Contains(p.Families, family) {
-			continue
-		}
-		variants := p.variants(&t, family)
-		for _, r := range t.Ports {
-			for port := int(r.First); port <= int(r.Last); port++ {
-				for i := range variants {
-					v := &variants[i]
-					try := v.To(netip.AddrPortFrom(a, uint16(port)), t.Protocol)
-					try.Name, try.Target = t.Host, &t
-					if !yield(try) {
-						return false
+			if variants[family] == nil {
+				variants[family] = p.variants(t, family)
+			}
+			for _, r := range t.Ports {
+				for port := int(r.First); port <= int(r.Last); port++ {
+					for i := range variants[family] {
+						try := variants[family][i].To(netip.AddrPortFrom(a, uint16(port)), t.Protocol)
+						try.Name, try.Target = t.Host, t
+						if !yield(try) {
+							return
+						}
 					}
 				}
 			}
 		}
 	}
-	return true
 }
 
 func (p *Plan) variants(t *probe.Target, family attempt.Family) []probe.Variant {
 	ports := 0
 	for _, r := range t.Ports {
 		ports += r.Len()
+	}
+	if t.Prefix.IsValid() && !t.Prefix.IsSingleIP() {
+		ports = 2 // many destinations, as many ports are
 	}
 	if p.Place == nil || p.Sources == NoBind || p.Sources == AutoSources && ports > 1 {
 		return []probe.Variant{{Name: "no bind", Family: family}}
@@ -111,6 +104,9 @@ func (p *Plan) variants(t *probe.Target, family attempt.Family) []probe.Variant 
 }
 
 func (p *Plan) resolve(ctx context.Context, name string) ([]netip.Addr, error) {
+	if begin := time.Now(); p.Looked != nil {
+		defer func() { p.Looked(name, time.Since(begin)) }()
+	}
 	if p.Resolve != nil {
 		return p.Resolve(ctx, name)
 	}
@@ -129,10 +125,20 @@ func (p *Plan) resolve(ctx context.Context, name string) ([]netip.Addr, error) {
 
 // Expected are the attempts that show whether expectations are met. A given source goes to addresses of its own family alone.
 func (p *Plan) Expected(ctx context.Context, list []probe.Expectation) iter.Seq[probe.Attempt] {
-	return func(yield func(probe.Attempt) bool) {
+	bare := &Plan{Sources: NoBind, Families: p.Families, Timeout: p.Timeout, Resolve: p.Resolve, Unresolved: p.Unresolved, Looked: p.Looked}
+	return bare.inTurns(ctx, func(yield func(planned) bool) {
 		for i := range list {
-			x := &list[i]
-			for a := range p.plain(ctx, x.Target) {
+			if !yield(planned{target: list[i].Target, of: bare.expected(&list[i])}) {
+				return
+			}
+		}
+	}, false)
+}
+
+func (p *Plan) expected(x *probe.Expectation) func(*probe.Target, iter.Seq[netip.Addr]) iter.Seq[probe.Attempt] {
+	return func(t *probe.Target, addrs iter.Seq[netip.Addr]) iter.Seq[probe.Attempt] {
+		return func(yield func(probe.Attempt) bool) {
+			for a := range p.of(t, addrs) {
 				if x.Source.Kind == attempt.SourceGiven && x.Source.Addr.Addr().Is4() != a.Destination.Addr().Is4() {
 					continue
 				}
@@ -145,13 +151,5 @@ func (p *Plan) Expected(ctx context.Context, list []probe.Expectation) iter.Seq[
 				}
 			}
 		}
-	}
-}
-
-// plain are the attempts at one target without a bind.
-func (p *Plan) plain(ctx context.Context, t probe.Target) iter.Seq[probe.Attempt] {
-	return func(yield func(probe.Attempt) bool) {
-		bare := &Plan{Sources: NoBind, Families: p.Families, Timeout: p.Timeout, Resolve: p.Resolve, Unresolved: p.Unresolved, Looked: p.Looked}
-		bare.target(ctx, t, yield)
 	}
 }

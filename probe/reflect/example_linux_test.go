@@ -24,6 +24,7 @@ func Example() {
 		return
 	}
 	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
 	done := make(chan reflect.Stats)
 	go func() { done <- server.Serve(ctx) }()
 

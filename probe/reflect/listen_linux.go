@@ -81,13 +81,17 @@ func listenError(err error, a netip.AddrPort, protocol string) error {
 	case errors.Is(err, unix.EACCES):
 		hint = ": ports below net.ipv4.ip_unprivileged_port_start are for root, or a program with CAP_NET_BIND_SERVICE"
 	case errors.Is(err, unix.EPERM):
-		hint = ": all ports of an address take CAP_NET_ADMIN (IP_TRANSPARENT); run it as root, or once: setcap cap_net_admin,cap_net_bind_service=ep $(command -v sallyport-probe)"
+		hint = ": that takes CAP_NET_ADMIN (IP_TRANSPARENT); run it as root, or once: setcap cap_net_admin,cap_net_bind_service=ep $(command -v sallyport-probe)"
 	case errors.Is(err, unix.EAFNOSUPPORT):
 		hint = ": this host has no such addresses"
 	}
+	where := a.String()
+	if a.Port() == 0 {
+		where = "all ports of " + a.Addr().String()
+	}
 	var errno unix.Errno
 	if errors.As(err, &errno) {
-		return fmt.Errorf("listen on %v by %s: %w%s", a, protocol, errno, hint)
+		return fmt.Errorf("listen on %s by %s: %w%s", where, protocol, errno, hint)
 	}
-	return fmt.Errorf("listen on %v by %s: %w", a, protocol, err)
+	return fmt.Errorf("listen on %s by %s: %w", where, protocol, err)
 }

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"net"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/cli/shell"
@@ -41,7 +42,9 @@ func (f *beyondFlags) check() error {
 type beyond struct {
 	flags *beyondFlags
 	clock probe.Clock
-	names []string // to be looked at
+
+	mu    sync.Mutex // guards names: lookups run beside each other
+	names []string   // to be looked at
 }
 
 func (b *beyond) add(r *probe.Result) {
@@ -67,6 +70,8 @@ func (b *beyond) mostNames() int {
 }
 
 func (b *beyond) name(name string, most int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.flags.dns != "none" && len(b.names) < most && !slices.Contains(b.names, name) {
 		b.names = append(b.names, name)
 	}

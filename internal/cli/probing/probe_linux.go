@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -60,6 +61,7 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
 	return p.run(ctx)
 }
 
@@ -74,13 +76,15 @@ type prober struct {
 	meet           measure.Greet
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	bad            bool
+	bad            atomic.Bool // a target was not tried
 	found          report.Probe
 	beyond         beyond
 }
 
 func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.Writer) (*prober, error) {
 	p := &prober{probeFlags: f, plan: &measure.Plan{}, stdin: stdin, stdout: stdout, stderr: stderr}
+	p.stderr = &oneAtATime{w: stderr}
+	stderr = p.stderr
 	err := errors.Join(f.beyondFlags.check(), shell.Choice("sources", f.sources, "auto", "none", "all"), shell.Choice("output", f.output, "text", "json", "yaml", "markdown", "junit", "html"))
 	if f.rate < 0 || f.concurrency < 0 || f.timeout <= 0 {
 		err = errors.Join(err, errors.New("--rate and --concurrency want numbers from 0, --timeout a time above 0"))
@@ -103,6 +107,7 @@ func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.
 		p.plan.Sources = measure.AllSources
 	}
 	p.limits = measure.Limits{Timeout: f.timeout, Concurrency: f.concurrency, Rate: f.rate}
+	p.limits.Notice = func(n measure.Notice) { shell.Problem(stderr, "%v", n) }
 	if f.rate == 0 {
 		p.limits.Rate, p.limits.PerHost = -1, -1
 		if f.concurrency == 0 {
@@ -133,8 +138,10 @@ func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.
 		return nil, fmt.Errorf("read the addresses of this host: %w", err)
 	}
 	p.plan.Unresolved = func(t probe.Target, err error) {
-		p.bad = true
-		p.found.Unresolved = append(p.found.Unresolved, report.Unresolved{Target: t.Text, Error: err.Error()})
+		p.bad.Store(true)
+		if len(p.found.Unresolved) < probe.MaxRows {
+			p.found.Unresolved = append(p.found.Unresolved, report.Unresolved{Target: t.Text, Error: err.Error()})
+		}
 		p.beyond.unresolved(t.Host)
 		shell.Problem(stderr, "%s: %v", t.Text, err)
 	}
@@ -144,7 +151,7 @@ func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 func (p *prober) run(ctx context.Context) int {
-	all, end, err := p.all()
+	all, end, err := p.all(ctx)
 	if err != nil {
 		shell.Problem(p.stderr, "%v", err)
 		return shell.Usage
@@ -197,7 +204,7 @@ func (p *prober) run(ctx context.Context) int {
 	case err != nil:
 		shell.Problem(p.stderr, "write the result: %v", err)
 		return shell.Failed
-	case interrupted, p.bad, len(p.found.Unmet) > 0, p.found.Comparison != nil && len(p.found.Comparison.Differences) > 0:
+	case interrupted, p.bad.Load(), len(p.found.Unmet) > 0, p.found.Comparison != nil && len(p.found.Comparison.Differences) > 0:
 		return shell.Found
 	}
 	return shell.OK
@@ -225,12 +232,12 @@ func (p *prober) write(o report.TextOptions) error {
 }
 
 // all is the targets of the arguments, and then those of a file, which is read as they are tried.
-func (p *prober) all() (iter.Seq[probe.Target], func(), error) {
+func (p *prober) all(ctx context.Context) (iter.Seq[probe.Target], func(), error) {
 	in, name, end := io.Reader(nil), p.file, func() {}
 	switch p.file {
 	case "":
 	case "-":
-		in, name = p.stdin, "standard input"
+		in, name = interruptible{ctx, p.stdin}, "standard input"
 	default:
 		f, err := os.Open(p.file)
 		if err != nil {
@@ -249,7 +256,7 @@ func (p *prober) all() (iter.Seq[probe.Target], func(), error) {
 		}
 		for t, err := range probe.ReadList(name, in) {
 			if err != nil {
-				p.bad = true
+				p.bad.Store(true)
 				shell.Problem(p.stderr, "%v", err)
 				continue
 			}

@@ -223,7 +223,11 @@ func announce(w io.Writer, s *reflect.Server, all []netip.Addr, token string, ma
 	case !made:
 		with = "sallyport probe" // whoever set the variable knows what it is
 	}
-	fmt.Fprintf(w, "at the other end:\n  %s reflect://%s:%s reflect+udp://%s:%s\n", with, host, ports, host, ports)
+	quote := ""
+	if strings.HasPrefix(host, "[") { // which shells take for a pattern
+		quote = "'"
+	}
+	fmt.Fprintf(w, "at the other end:\n  %s %sreflect://%s:%s%[2]s %[2]sreflect+udp://%[3]s:%[4]s%[2]s\n", with, quote, host, ports)
 	if len(all) > 0 {
 		fmt.Fprintf(w, "which takes 11 minutes by tcp and as long by udp, at 100 attempts a second; --rate 1000 takes a tenth\n")
 	}

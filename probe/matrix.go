@@ -135,7 +135,7 @@ func (m *Matrix) Denier(a attempt.Attempt, l Layer) {
 		}
 		for _, e := range r.Ends {
 			port := a.Destination.Port()
-			if !e.Ports().Contains(port) || e.Verdict != Denied || e.Layer == l {
+			if !e.Ports().Contains(port) || e.Verdict != Denied || e.Layer == l || e.Rejection.From.IsValid() { // whoever rejected it by ICMP is known
 				continue
 			}
 			if e.ports.len() == 1 {

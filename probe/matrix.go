@@ -52,6 +52,12 @@ type End struct {
 	Took     time.Duration // the longest
 	Local    netip.Addr    // the address that it was sent from; not valid where there was none, or several
 
+	Rejection Rejection // the ICMP error that ended them
+	Neighbour bool      // nobody answered for the next hop's hardware address
+	BlackHole BlackHole // of which the handshakes stalled; the zero value: of none
+	MTU       int       // the least of those that the kernel knew; 0: none connected
+	PeerMTU   int       // the least that the other end's TCP took
+
 	ports portSet
 }
 
@@ -94,9 +100,10 @@ func (m *Matrix) Add(r *Result) {
 		m.rows = append(m.rows, row)
 	}
 	for _, e := range row.Ends {
-		if e.Verdict == r.Verdict && e.Stage == r.Stage && e.Outcome == r.Outcome && e.Layer == r.Layer && e.Words == r.Words && e.Answer.equal(r.Answer) {
+		if e.Verdict == r.Verdict && e.Stage == r.Stage && e.Outcome == r.Outcome && e.Layer == r.Layer && e.Words == r.Words && e.Rejection == r.Rejection && e.Neighbour == r.Neighbour && e.BlackHole == r.BlackHole && e.Answer.equal(r.Answer) {
 			e.ports.add(r.Destination.Port())
 			e.Took = max(e.Took, r.Took)
+			e.MTU, e.PeerMTU = lesser(e.MTU, r.MTU), lesser(e.PeerMTU, r.PeerMTU)
 			if e.Local != r.Local.Addr() {
 				e.Local = netip.Addr{}
 			}
@@ -111,9 +118,18 @@ func (m *Matrix) Add(r *Result) {
 	e := &End{
 		Protocol: r.Protocol,
 		Verdict:  r.Verdict, Stage: r.Stage, Outcome: r.Outcome, Layer: r.Layer, Answer: r.Answer, Words: r.Words, Said: r.Said, Took: r.Took, Local: r.Local.Addr(),
+		Rejection: r.Rejection, Neighbour: r.Neighbour, BlackHole: r.BlackHole, MTU: r.MTU, PeerMTU: r.PeerMTU,
 	}
 	e.ports.add(r.Destination.Port())
 	row.Ends = append(row.Ends, e)
+}
+
+// lesser is the lesser of two that are known.
+func lesser(a, b int) int {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // Denier corrects the layer of one attempt that was denied, once it is known who did it.
@@ -124,7 +140,7 @@ func (m *Matrix) Denier(a attempt.Attempt, l Layer) {
 		}
 		for _, e := range r.Ends {
 			port := a.Destination.Port()
-			if !e.Ports().Contains(port) || e.Verdict != Denied || e.Layer == l {
+			if !e.Ports().Contains(port) || e.Verdict != Denied || e.Layer == l || e.Rejection.From.IsValid() { // whoever rejected it by ICMP is known
 				continue
 			}
 			if e.ports.len() == 1 {

@@ -21,6 +21,7 @@ type Observed struct {
 	Resolver    profile.Resolver
 	Local       []LocalRow
 	Matrix      *Matrix
+	Beyond      Beyond
 }
 
 // Profile is the observed profile: what was denied is denied in the same way, what was not tried counts as allowed. Running a program under it

@@ -85,6 +85,13 @@ type Result struct {
 	Words   string     // what else there is to know, one line
 	Said    proxy.Kind // what the proxy made of it; None where there was none, or it was not reached
 
+	Rejection Rejection // the ICMP error that ended it
+	Neighbour bool      // nobody answered for the next hop's hardware address
+
+	MTU       int       // of the path, as the kernel knew it at the end of a TCP connection; 0: there was none
+	PeerMTU   int       // the packets that the other end's TCP took
+	BlackHole BlackHole // where the handshake stalled of its segments' size; the zero value: it did not
+
 	AtOnce bool // the call itself returned the errno, before anything could come back
 }
 
@@ -94,6 +101,7 @@ func (r *Result) Judge() {
 		r.judgeVia()
 		return
 	}
+	defer r.judgeRejection()
 	switch r.Outcome.Kind {
 	case attempt.Connected:
 		r.Verdict = Allowed
@@ -108,6 +116,7 @@ func (r *Result) Judge() {
 	case attempt.TimedOut:
 		r.Verdict, r.Layer = Denied, OnTheWay
 		switch {
+		case r.BlackHole != (BlackHole{}): // shown by a counterfactual
 		case r.Stage == StageHandshake: // many servers don't answer what they don't understand
 			r.Verdict, r.Layer = Inconclusive, NoLayer
 		case r.Protocol == attempt.UDP:

@@ -129,6 +129,7 @@ func ProbeText(w io.Writer, found *Probe, o TextOptions) error {
 		}
 	}
 	p.why(found.Findings)
+	p.beyond(&found.Observed.Beyond)
 	p.next(found)
 	_, err := io.WriteString(w, p.b.String())
 	return err
@@ -148,6 +149,9 @@ func (p *printer) standsOut(found *Probe) {
 		p.head("", fmt.Sprintf("%d of %d are as expected", n, found.Expected))
 	}
 	m := found.Observed.Matrix
+	if f := found.Observed.Beyond.Clock.Finding(); f != nil {
+		p.head("clock", strings.Join(f.Words, "; "))
+	}
 	for _, a := range m.AcceptsAll() {
 		p.head("not proven", acceptsWords(a))
 	}
@@ -322,6 +326,8 @@ func endWords(e *probe.End) string {
 	switch {
 	case e.Words != "" && (e.Protocol == attempt.TCP || e.Outcome.Kind == attempt.Connected):
 		text += "; " + e.Words
+	case rejectionText(e) != "":
+		text += ": " + rejectionText(e)
 	case e.Outcome.Kind == attempt.Refused:
 		text = "refused: nothing listens there, or a firewall answers in its name"
 	case e.Verdict == probe.Inconclusive && e.Outcome.Kind == attempt.Connected:

@@ -32,6 +32,7 @@ func ProbeHTML(w io.Writer, found *Probe) error {
 	h.heat(rows)
 	h.sources(found.Observed.Local, rows)
 	h.details(rows)
+	h.beyond(&found.Observed.Beyond)
 	h.raw("</html>\n")
 	_, err := io.WriteString(w, h.b.String())
 	return err

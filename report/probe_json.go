@@ -51,6 +51,7 @@ type (
 		Counted        []probeCounted      `json:"counted"`
 		Ways           []probeWay          `json:"ways"`
 		Readings       []probeReading      `json:"readings"`
+		Beyond         probeBeyond         `json:"beyond"`
 	}
 	probeUnresolved struct {
 		Target string `json:"target"`
@@ -91,8 +92,9 @@ type (
 	probeCut struct {
 		Ports [][2]uint16 `json:"ports"`
 		probeEnd
-		Answer *probeAnswer `json:"answer"`
-		Words  string       `json:"words"`
+		Answer   *probeAnswer   `json:"answer"`
+		Words    string         `json:"words"`
+		Rejected *probeRejected `json:"rejected"`
 	}
 	probeAnswer struct {
 		Service   string          `json:"service"`
@@ -149,6 +151,7 @@ func ProbeJSON(w io.Writer, p *Probe) error {
 		Local: []probeLocal{}, Contrasts: []probeContrast{}, Rows: []probeRow{}, Unresolved: []probeUnresolved{}, Differences: []probeDifference{}, Expected: p.Expected, Unmet: []probeUnmet{}, Counted: countedJSON(m),
 		Ways: waysOf(p.Ways), Readings: readingsOf(p.Readings),
 	}
+	doc.Beyond = beyondOf(&p.Observed.Beyond)
 	if m.Attempts > 0 {
 		begin, end := m.Begin.UTC(), m.End.UTC()
 		doc.Begin, doc.End = &begin, &end
@@ -170,7 +173,7 @@ func ProbeJSON(w io.Writer, p *Probe) error {
 	for _, r := range m.Rows() {
 		row := probeRow{r.Target, r.Name, r.At(), r.Protocol.String(), r.Source, viaOf(r), r.Origin, []probeCut{}}
 		for _, e := range r.Ends {
-			row.Ends = append(row.Ends, probeCut{probePorts(e.Ports()), probeEndOf(e), answerOf(e.Answer), e.Words})
+			row.Ends = append(row.Ends, probeCut{probePorts(e.Ports()), probeEndOf(e), answerOf(e.Answer), e.Words, rejectedOf(e)})
 		}
 		doc.Rows = append(doc.Rows, row)
 	}

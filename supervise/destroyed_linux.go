@@ -10,6 +10,7 @@ import (
 	"unsafe"
 
 	"github.com/sallyport/sallyport/attempt"
+	"github.com/sallyport/sallyport/internal/sound"
 	"golang.org/x/sys/unix"
 )
 
@@ -80,7 +81,7 @@ func (m diagMessage) end(addr, port int) netip.AddrPort {
 
 // info is the message's tcp_info. An older kernel's is shorter: what it lacks is zero.
 func (m diagMessage) info() (info unix.TCPInfo) {
-	for kind, value := range eachAttribute(m[diagMessageLength:]) {
+	for kind, value := range sound.Attributes(m[diagMessageLength:]) {
 		if kind == diagInfo {
 			copy((*[unsafe.Sizeof(info)]byte)(unsafe.Pointer(&info))[:], value)
 		}

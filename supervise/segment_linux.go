@@ -8,6 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// The lengths of the headers of packets without options.
+const (
+	ip4Header = 20
+	ip6Header = 40
+)
+
 // snapped is how much of a packet is looked at.
 const snapped = 4096
 

@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/sallyport/sallyport/attempt"
+	"github.com/sallyport/sallyport/internal/sound"
 	"golang.org/x/sys/unix"
 )
 
@@ -94,7 +95,7 @@ func trafficOf(message []byte) attempt.Traffic {
 	t := attempt.Traffic{At: now, Moved: now}
 	unread := binary.NativeEndian.Uint32(message[diagReceiveQueue:])
 	var held uint32
-	for kind, value := range eachAttribute(message[diagMessageLength:]) {
+	for kind, value := range sound.Attributes(message[diagMessageLength:]) {
 		switch {
 		case kind == diagMemory && len(value) >= 4:
 			held = binary.NativeEndian.Uint32(value)

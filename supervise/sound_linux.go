@@ -2,22 +2,17 @@ package supervise
 
 import (
 	"context"
-	"encoding/binary"
-	"fmt"
 	"net/netip"
 	"os"
 	"runtime"
 	"strconv"
-	"time"
 
 	"github.com/sallyport/sallyport/attempt"
-	"golang.org/x/sys/unix"
+	"github.com/sallyport/sallyport/internal/sound"
 )
 
 // Sound sends probes, all at the same time, from the network namespace of a process of the program, and reports what came back of
-// each by the end of ctx, or once all were answered. Nothing of it needs rights: who sent an ICMP error is told by the
-// socket's error queue (ip(7), IP_RECVERR), also to a TCP socket whose SYN it was. A profile's word is asked first: what it denies
-// is not sent, and Cancelled.
+// each, as sound.Sound does. A profile's word is asked first: what it denies is not sent, and Cancelled.
 func (s *Supervisor) Sound(ctx context.Context, pid int, probes []attempt.Probe) ([]attempt.Echo, error) {
 	all := make([]attempt.Echo, len(probes))
 	var allowed []attempt.Probe
@@ -32,13 +27,25 @@ func (s *Supervisor) Sound(ctx context.Context, pid int, probes []attempt.Probe)
 		allowed, at = append(allowed, p), append(at, i)
 	}
 	err := inNamespaceOf(pid, func() error {
-		echoes, err := sound(ctx, allowed)
+		echoes, err := sound.Sound(ctx, allowed)
 		for i, e := range echoes {
 			all[at[i]] = e
 		}
 		return err
 	})
 	return all, err
+}
+
+// NextHop asks the kernel, in the network namespace of a process of the program, where it sends packets for an address, and whether
+// the neighbour there answers.
+func (s *Supervisor) NextHop(pid int, to netip.Addr) (attempt.NextHop, error) {
+	var hop attempt.NextHop
+	err := inNamespaceOf(pid, func() error {
+		var err error
+		hop, err = sound.NextHop(to)
+		return err
+	})
+	return hop, err
 }
 
 // inNamespaceOf calls f on a thread that is in the process's network namespace; in sallyport's own where the process is gone.
@@ -57,177 +64,4 @@ func inNamespaceOf(pid int, f func() error) error {
 		ch <- err
 	}()
 	return <-ch
-}
-
-// sounding is a probe under way.
-type sounding struct {
-	fd    int // -1: over
-	stamp time.Time
-	echo  *attempt.Echo
-}
-
-func sound(ctx context.Context, probes []attempt.Probe) ([]attempt.Echo, error) {
-	echoes := make([]attempt.Echo, len(probes))
-	var open []sounding
-	defer func() {
-		for _, s := range open {
-			_ = unix.Close(s.fd)
-		}
-	}()
-	for i, p := range probes {
-		fd, err := probeSocket(&p)
-		if err != nil {
-			return nil, err
-		}
-		s := sounding{fd: fd, stamp: time.Now(), echo: &echoes[i]}
-		open = append(open, s)
-		if err := s.send(&p); err != nil && err != unix.EINPROGRESS {
-			echoes[i].Outcome = ended(err)
-		}
-	}
-	waiting := make([]sounding, 0, len(open))
-	for _, s := range open {
-		if s.echo.Outcome.Kind == attempt.InProgress {
-			waiting = append(waiting, s)
-		}
-	}
-	return echoes, await(ctx, waiting)
-}
-
-// probeSocket makes the socket that a probe goes out of.
-func probeSocket(p *attempt.Probe) (int, error) {
-	to := p.To.Addr().Unmap()
-	domain, typ := unix.AF_INET, unix.SOCK_STREAM
-	if to.Is6() {
-		domain = unix.AF_INET6
-	}
-	if p.Protocol == attempt.UDP {
-		typ = unix.SOCK_DGRAM
-	}
-	fd, err := unix.Socket(domain, typ|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if err != nil {
-		return -1, fmt.Errorf("make a socket: %w", err)
-	}
-	level, recverr, hops, discover := unix.IPPROTO_IP, unix.IP_RECVERR, unix.IP_TTL, unix.IP_MTU_DISCOVER
-	if domain == unix.AF_INET6 {
-		level, recverr, hops, discover = unix.IPPROTO_IPV6, unix.IPV6_RECVERR, unix.IPV6_UNICAST_HOPS, unix.IPV6_MTU_DISCOVER
-	}
-	err = unix.SetsockoptInt(fd, level, recverr, 1)
-	if err == nil && p.Hops > 0 {
-		err = unix.SetsockoptInt(fd, level, hops, p.Hops)
-	}
-	if err == nil && p.MinHops > 0 {
-		level, least := unix.IPPROTO_IP, unix.IP_MINTTL
-		if domain == unix.AF_INET6 {
-			level, least = unix.IPPROTO_IPV6, unix.IPV6_MINHOPCOUNT
-		}
-		err = unix.SetsockoptInt(fd, level, least, p.MinHops)
-	}
-	if err == nil && p.Size > 0 {
-		err = unix.SetsockoptInt(fd, level, discover, unix.IP_PMTUDISC_PROBE) // as for IPv6: don't fragment, whatever is known of the path
-	}
-	if err == nil && typ == unix.SOCK_STREAM {
-		err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_SYNCNT, 2)
-	}
-	if err != nil {
-		_ = unix.Close(fd)
-		return -1, fmt.Errorf("prepare a probe: %w", err)
-	}
-	return fd, nil
-}
-
-// The lengths of headers that come before a datagram's data.
-const (
-	udpHeader  = 8
-	ip4Header  = 20
-	ip6Header  = 40
-	soundSlice = 20 * time.Millisecond // how long a wait goes on before ctx is looked at again
-)
-
-func (s *sounding) send(p *attempt.Probe) error {
-	to := netip.AddrPortFrom(p.To.Addr().Unmap(), p.To.Port())
-	if err := unix.Connect(s.fd, unixSockaddr(to)); err != nil || p.Protocol != attempt.UDP {
-		return err
-	}
-	data := 1
-	if p.Size > 0 {
-		data = p.Size - udpHeader - ip4Header
-		if to.Addr().Is6() {
-			data = p.Size - udpHeader - ip6Header
-		}
-	}
-	_, err := unix.Write(s.fd, make([]byte, max(data, 1)))
-	if err == nil {
-		return unix.EINPROGRESS
-	}
-	return err
-}
-
-// await waits for what comes back.
-func await(ctx context.Context, waiting []sounding) error {
-	for len(waiting) > 0 && ctx.Err() == nil {
-		polled := make([]unix.PollFd, len(waiting))
-		for i, s := range waiting {
-			polled[i] = unix.PollFd{Fd: int32(s.fd), Events: unix.POLLIN}
-			if kind, _ := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_TYPE); kind == unix.SOCK_STREAM {
-				polled[i].Events = unix.POLLOUT
-			}
-		}
-		if _, err := unix.Poll(polled, int(soundSlice.Milliseconds())); err != nil && err != unix.EINTR {
-			return fmt.Errorf("poll: %w", err)
-		}
-		left := waiting[:0]
-		for i, s := range waiting {
-			if polled[i].Revents == 0 {
-				left = append(left, s)
-				continue
-			}
-			s.answered()
-		}
-		waiting = left
-	}
-	return nil
-}
-
-// answered reads what came back.
-func (s *sounding) answered() {
-	s.echo.Took = time.Since(s.stamp)
-	s.readError()
-	errno, _ := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
-	if errno != 0 || s.echo.Outcome.Kind == attempt.InProgress {
-		s.echo.Outcome = attempt.OutcomeOf(attempt.Errno(errno))
-	}
-}
-
-// readError reads the first error off the socket's queue: a struct sock_extended_err, and behind it the address of who sent
-// it (ip(7)).
-func (s *sounding) readError() {
-	oob := make([]byte, 256)
-	_, n, _, _, err := unix.Recvmsg(s.fd, make([]byte, 64), oob, unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
-	if err != nil {
-		return
-	}
-	messages, err := unix.ParseSocketControlMessage(oob[:n])
-	if err != nil {
-		return
-	}
-	const header = 16
-	for _, m := range messages {
-		ip4 := m.Header.Level == unix.IPPROTO_IP && m.Header.Type == unix.IP_RECVERR
-		ip6 := m.Header.Level == unix.IPPROTO_IPV6 && m.Header.Type == unix.IPV6_RECVERR
-		if !ip4 && !ip6 || len(m.Data) < header {
-			continue
-		}
-		s.echo.Outcome = attempt.OutcomeOf(attempt.Errno(binary.NativeEndian.Uint32(m.Data)))
-		origin, sender := m.Data[4], m.Data[header:]
-		switch {
-		case origin == unix.SO_EE_ORIGIN_ICMP && len(sender) >= unix.SizeofSockaddrInet4:
-			s.echo.From = netip.AddrFrom4([4]byte(sender[4:8]))
-		case origin == unix.SO_EE_ORIGIN_ICMP6 && len(sender) >= unix.SizeofSockaddrInet6:
-			s.echo.From = netip.AddrFrom16([16]byte(sender[8:24]))
-		default:
-			continue
-		}
-		s.echo.Type, s.echo.Code = m.Data[5], m.Data[6]
-	}
 }

@@ -9,6 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// visitSlice is how long a wait goes on before ctx is looked at again.
+const visitSlice = 20 * time.Millisecond
+
 const (
 	visitWait    = 700 * time.Millisecond // for the other end to close, or to greet
 	visitSettle  = 50 * time.Millisecond  // for the kernel to tell of sockets that it destroyed
@@ -122,7 +125,7 @@ func awaitPeer(ctx context.Context, fd int, v *attempt.Visit) {
 	begin := time.Now()
 	for ctx.Err() == nil && !v.Closed && v.Received == 0 && time.Since(begin) < visitWait {
 		polled := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN | unix.POLLRDHUP}}
-		if _, err := unix.Poll(polled, int(soundSlice.Milliseconds())); err != nil && err != unix.EINTR {
+		if _, err := unix.Poll(polled, int(visitSlice.Milliseconds())); err != nil && err != unix.EINTR {
 			break
 		}
 		if polled[0].Revents == 0 {

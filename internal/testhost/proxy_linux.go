@@ -34,6 +34,15 @@ func Python(h *Host, port uint16, script string, args ...string) *Server {
 	return s
 }
 
+// PythonUDP starts a script that takes datagrams on port.
+func PythonUDP(h *Host, port uint16, script string, args ...string) *Server {
+	h.t.Helper()
+	NeedFile(h.t, "/usr/bin/python3", "python3")
+	s := h.serve(nil, append([]string{"/usr/bin/python3", "-u", "-c", script}, args...)...)
+	h.awaitUDP(s, port)
+	return s
+}
+
 // The user that SquidUsers and MicrosocksUsers know.
 const (
 	ProxyUser     = "alice"

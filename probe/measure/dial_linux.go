@@ -79,7 +79,7 @@ func (d *dialer) dial(c *call) (int, unix.Errno) {
 }
 
 // lost is where an attempt's socket is there for the last time, which has failed.
-func (c *call) lost(fd int) {}
+func (c *call) lost(fd int) { c.hear(fd) }
 
 // passing reports whether an errno is of the moment rather than of the place: the attempt is made again then.
 func (d *dialer) passing(c *call, errno unix.Errno) bool {
@@ -112,6 +112,14 @@ func (c *call) end(answer *probe.Answer) probe.Result {
 		c.Took = time.Since(c.Begin)
 	}
 	if c.file != nil {
+		onSocket(c.file, func(fd int) {
+			if c.failed != nil {
+				c.hear(fd)
+			}
+			if c.errno == 0 && c.Protocol == attempt.TCP {
+				c.segments(fd)
+			}
+		})
 		_ = c.file.Close()
 	}
 	switch c.errno {
@@ -149,6 +157,10 @@ func (c *call) unanswered() {
 		return
 	}
 	var errno unix.Errno
+	var hole *blackHole
+	if errors.As(c.failed, &hole) {
+		c.BlackHole = hole.BlackHole
+	}
 	switch {
 	case errors.Is(c.failed, os.ErrDeadlineExceeded):
 		c.Outcome = attempt.Outcome{Kind: attempt.TimedOut}
@@ -161,6 +173,7 @@ func (c *call) unanswered() {
 }
 
 func (s *scheduler) meet(ctx context.Context, a *probe.Attempt, c *call) *probe.Answer {
+	c.overhearErrors()
 	answer, err := s.greet(ctx, a, c.file, s.limits.Timeout)
 	if err != nil {
 		c.failed = err
@@ -217,6 +230,7 @@ func open(r *probe.Result) (int, unix.Errno) {
 
 // setOptions sets what a socket needs before it is bound or connected. Each option costs a call for each attempt.
 func setOptions(fd int, r *probe.Result) error {
+	hearErrors(fd, r.Destination.Addr().Is6(), r.Protocol == attempt.TCP)
 	if r.Device != "" {
 		return unix.BindToDevice(fd, r.Device)
 	}

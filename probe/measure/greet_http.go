@@ -88,9 +88,6 @@ func parseStatus(line string) *httpHead {
 	return &httpHead{version: version, status: code, reason: reason, fields: map[string]string{}}
 }
 
-// bigSkew is how far a clock may be off before TLS fails of it, as a rule; a Date has whole seconds, and may come out of a cache.
-const bigSkew = 5 * time.Minute
-
 func (h *httpHead) answer(now time.Time) *probe.Answer {
 	a := &probe.Answer{Service: "http", Version: clean(strings.TrimSpace(fmt.Sprintf("%s %d %s", h.version, h.status, h.reason)))}
 	for _, name := range []string{"server", "via", "location", "proxy-authenticate"} {
@@ -99,10 +96,12 @@ func (h *httpHead) answer(now time.Time) *probe.Answer {
 		}
 	}
 	_, cached := h.fields["age"]
-	if date, err := time.Parse("Mon, 02 Jan 2006 15:04:05 GMT", h.fields["date"]); err == nil && !cached && date.Sub(now).Abs() > bigSkew {
+	if date, err := time.Parse("Mon, 02 Jan 2006 15:04:05 GMT", h.fields["date"]); err == nil && !cached {
 		skew := date.Sub(now)
 		a.Skew = &skew
-		a.Detail = append(a.Detail, skewWords(skew)+", if the server's is right")
+		if skew.Abs() > probe.SkewTLS { // a Date has whole seconds
+			a.Detail = append(a.Detail, skewWords(skew)+", if the server's is right")
+		}
 	}
 	return a
 }

@@ -185,7 +185,7 @@ func (s *session) reflected(x *exchange, r *probe.Reflected, service string) *pr
 	a.Detail = append(a.Detail, passageWords(r)...)
 	skew := time.UnixMilli(seen.Time).Sub(x.begun.Add(x.came.Sub(x.begun) / 2))
 	a.Skew = &skew
-	if skew.Abs() > bigSkew {
+	if skew.Abs() > probe.SkewTLS {
 		a.Detail = append(a.Detail, skewWords(skew)+", if the reflector's is right")
 	}
 	return a

@@ -28,6 +28,8 @@ type Plan struct {
 	Unresolved func(probe.Target, error)
 	// Proxies are those by way of which a target of TCP is tried as well; nil: none.
 	Proxies func(*probe.Target) []*probe.Via
+	// Looked is told how long the lookup of a name took, from any goroutine; nil: nobody is.
+	Looked func(name string, took time.Duration)
 
 	once  sync.Once
 	fixed [2]uint16
@@ -109,6 +111,9 @@ func (p *Plan) variants(t *probe.Target, family attempt.Family) []probe.Variant 
 }
 
 func (p *Plan) resolve(ctx context.Context, name string) ([]netip.Addr, error) {
+	if begin := time.Now(); p.Looked != nil {
+		defer func() { p.Looked(name, time.Since(begin)) }()
+	}
 	if p.Resolve != nil {
 		return p.Resolve(ctx, name)
 	}
@@ -127,7 +132,7 @@ func (p *Plan) resolve(ctx context.Context, name string) ([]netip.Addr, error) {
 
 // Expected are the attempts that show whether expectations are met. A given source goes to addresses of its own family alone.
 func (p *Plan) Expected(ctx context.Context, list []probe.Expectation) iter.Seq[probe.Attempt] {
-	bare := &Plan{Sources: NoBind, Families: p.Families, Timeout: p.Timeout, Resolve: p.Resolve, Unresolved: p.Unresolved}
+	bare := &Plan{Sources: NoBind, Families: p.Families, Timeout: p.Timeout, Resolve: p.Resolve, Unresolved: p.Unresolved, Looked: p.Looked}
 	return bare.inTurns(ctx, func(yield func(planned) bool) {
 		for i := range list {
 			if !yield(planned{target: list[i].Target, of: bare.expected(&list[i])}) {

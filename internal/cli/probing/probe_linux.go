@@ -37,7 +37,8 @@ type probeFlags struct {
 	objects                                files
 	from                                   string
 	list                                   bool
-	everySource, noCounterfactuals         bool
+	beyondFlags
+	everySource, noCounterfactuals bool
 }
 
 func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -54,6 +55,7 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.BoolVar(&f.list, "list", false, "show which attempts would be made, and send nothing")
 	fs.StringVar(&f.compare, "compare", "", "the `PROFILE` that was declared: show where it and what is observed differ, and exit with 1 where they do")
 	fs.StringVar(&f.expect, "expect", "", "a `FILE` of attempts and what must come of them: exit with 1 where something else does")
+	f.beyondFlags.add(fs)
 	fs.StringVar(&f.reflectToken, "reflect-token-file", "", "a `FILE` with the token of the sallyport reflect that reflect:// targets name; without, SALLYPORT_REFLECT_TOKEN has it")
 	fs.BoolVar(&f.everySource, "all", false, "text: show every source, not only those that made a difference")
 	fs.BoolVar(&f.noCounterfactuals, "no-counterfactuals", false, "do not ask why attempts failed, which makes a few more of them")
@@ -88,13 +90,14 @@ type prober struct {
 	unfound        map[string]bool
 	seen           []probe.Target
 	found          report.Probe
+	beyond         beyond
 }
 
 func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.Writer) (*prober, error) {
 	p := &prober{unfound: map[string]bool{}, probeFlags: f, plan: &measure.Plan{}, stdin: stdin, stdout: stdout, stderr: stderr}
 	p.stderr = &oneAtATime{w: stderr}
 	stderr = p.stderr
-	err := errors.Join(shell.Choice("sources", f.sources, "auto", "none", "all"), shell.Choice("output", f.output, "text", "json", "yaml", "markdown", "junit", "html"))
+	err := errors.Join(f.beyondFlags.check(), shell.Choice("sources", f.sources, "auto", "none", "all"), shell.Choice("output", f.output, "text", "json", "yaml", "markdown", "junit", "html"))
 	if f.rate < 0 || f.concurrency < 0 || f.timeout <= 0 {
 		err = errors.Join(err, errors.New("--rate and --concurrency want numbers from 0, --timeout a time above 0"))
 	}
@@ -172,8 +175,11 @@ func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.
 		if len(p.found.Unresolved) < probe.MaxRows {
 			p.found.Unresolved = append(p.found.Unresolved, report.Unresolved{Target: t.Text, Error: err.Error()})
 		}
+		p.beyond.unresolved(t.Host)
 		shell.Problem(stderr, "%s: %v", t.Text, err)
 	}
+	p.plan.Looked = p.beyond.looked
+	p.beyond.flags = &f.beyondFlags
 	return p, nil
 }
 
@@ -204,8 +210,9 @@ func (p *prober) run(ctx context.Context) int {
 		why = newExplainer()
 	}
 	attempts := both(p.plan.Expected(ctx, p.judge.List), p.plan.Attempts(ctx, withCompanions(p.noted(all))))
-	for r := range measure.Run(ctx, attempts, p.limits, p.meet) {
+	for r := range measure.Run(ctx, attempts, p.limits, (&measure.Sized{Greet: p.meet}).Meet) {
 		m.Add(&r)
+		p.beyond.add(&r)
 		p.judge.Add(&r)
 		if why != nil {
 			why.add(&r)
@@ -218,6 +225,7 @@ func (p *prober) run(ctx context.Context) int {
 	if p.expect != "" {
 		p.found.Expected, p.found.Unmet = len(p.judge.List), p.judge.Unmet()
 	}
+	p.found.Observed.Beyond = p.beyond.look(ctx, m)
 	interrupted := ctx.Err() != nil
 	if interrupted {
 		shell.Problem(p.stderr, "interrupted: what follows is what it has")

@@ -1,4 +1,4 @@
-package supervise
+package sound
 
 import (
 	"encoding/binary"
@@ -12,19 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// NextHop asks the kernel, in the network namespace of a process of the program, where it sends packets for an address, and whether
-// the neighbour there answers (rtnetlink(7), RTM_GETROUTE and RTM_GETNEIGH). The error is the kernel's where it has no route.
-func (s *Supervisor) NextHop(pid int, to netip.Addr) (attempt.NextHop, error) {
-	var hop attempt.NextHop
-	err := inNamespaceOf(pid, func() error {
-		var err error
-		hop, err = nextHop(to.Unmap())
-		return err
-	})
-	return hop, err
-}
-
-func nextHop(to netip.Addr) (attempt.NextHop, error) {
+// NextHop asks the kernel where it sends packets for an address, and whether the neighbour there answers (rtnetlink(7), RTM_GETROUTE and
+// RTM_GETNEIGH). The error is the kernel's where it has no route.
+func NextHop(to netip.Addr) (attempt.NextHop, error) {
+	to = to.Unmap()
 	var hop attempt.NextHop
 	// struct rtmsg: family, length of the destination, then what is left to the kernel.
 	body := make([]byte, unix.SizeofRtMsg)
@@ -38,7 +29,7 @@ func nextHop(to netip.Addr) (attempt.NextHop, error) {
 			continue
 		}
 		hop.Local = m.Data[7] == unix.RTN_LOCAL
-		for kind, value := range eachAttribute(m.Data[unix.SizeofRtMsg:]) {
+		for kind, value := range Attributes(m.Data[unix.SizeofRtMsg:]) {
 			switch kind {
 			case unix.RTA_GATEWAY:
 				hop.Gateway, _ = netip.AddrFromSlice(value)
@@ -88,8 +79,8 @@ func appendAddr(b []byte, kind uint16, a netip.Addr) []byte {
 	return append(b, a.AsSlice()...)
 }
 
-// eachAttribute reads routing attributes: their kinds and values.
-func eachAttribute(b []byte) iter.Seq2[uint16, []byte] {
+// Attributes reads routing attributes: their kinds and values.
+func Attributes(b []byte) iter.Seq2[uint16, []byte] {
 	return func(yield func(uint16, []byte) bool) {
 		for len(b) >= unix.SizeofRtAttr {
 			n := int(binary.NativeEndian.Uint16(b))

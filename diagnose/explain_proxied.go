@@ -49,7 +49,7 @@ func (x *examined) directlyWorks(e *explanation) bool {
 	if x.outcomeOf(changeDirectly).Kind != attempt.Connected {
 		return false
 	}
-	host, _ := splitTarget(x.asked.targets[0])
+	host, _ := proxy.SplitHostPort(x.asked.targets[0])
 	e.advise("leave the proxy out for it, since it can be reached directly: add %s to no_proxy", host)
 	return true
 }
@@ -114,7 +114,7 @@ func explainProxyDenied(x *examined, e *explanation) {
 	default:
 		e.advise("have whoever runs the proxy allow %s", t.target())
 	}
-	if _, port := splitTarget(t.targets[0]); t.ask.Method == "CONNECT" && !p.socks() && port != "443" && port != "" {
+	if _, port := proxy.SplitHostPort(t.targets[0]); t.ask.Method == "CONNECT" && !p.socks() && port != "443" && port != "" {
 		e.saw("most proxies let CONNECT through to port 443 alone; this is port %s", port)
 	}
 	if !direct {

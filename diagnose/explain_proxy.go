@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/attempt"
+	"github.com/sallyport/sallyport/internal/proxy"
 )
 
 // proxyNeeded names the cause where the same attempt by way of a proxy connected, and made directly again it did not.
@@ -50,7 +51,7 @@ func explainProxyNeeded(x *examined, e *explanation) {
 	switch {
 	case item != "":
 		e.saw("no_proxy has %q, which exempts this destination from the proxy that %s names", item, p.where())
-		if words := exemption(item); words != "" {
+		if words := proxy.Rule(item); words != "" {
 			e.saw("%s: %s", item, words)
 		}
 		e.advise("take %q out of no_proxy, or have %s allowed directly", item, x.destinationRule())

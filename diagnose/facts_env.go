@@ -1,9 +1,6 @@
 package diagnose
 
-import (
-	"net/url"
-	"strings"
-)
+import "github.com/sallyport/sallyport/internal/proxy"
 
 // proxyVariables in the order that clients look: curl reads http_proxy in lower case only
 // (curl(1), ENVIRONMENT), Go and Python both cases.
@@ -22,34 +19,11 @@ func environment(f *Facts, getenv func(string) string) {
 	}
 }
 
-// parseProxy reads a proxy variable's value: "http://user:pw@proxy:3128", "proxy:3128", "proxy".
+// parseProxy reads a proxy variable's value.
 func parseProxy(value string) (Proxy, bool) {
-	if value == "" {
+	s, err := proxy.ParseServer(value)
+	if value == "" || err != nil {
 		return Proxy{}, false
 	}
-	if !strings.Contains(value, "://") {
-		value = "http://" + value
-	}
-	u, err := url.Parse(value)
-	if err != nil || u.Hostname() == "" {
-		return Proxy{}, false
-	}
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	}
-	if port == "" {
-		port = "1080" // SOCKS and curl's default
-	}
-	p := Proxy{Scheme: u.Scheme, Host: hostPort(u.Hostname(), port), user: u.User.Username()}
-	p.password, _ = u.User.Password()
-	return p, true
-}
-
-// hostPort joins a host and a port; an IPv6 address is put in brackets.
-func hostPort(host, port string) string {
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	return host + ":" + port
+	return Proxy{Scheme: s.Scheme, Host: s.Address(), user: s.User, password: s.Password}, true
 }

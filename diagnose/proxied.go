@@ -134,7 +134,7 @@ func (v *Investigation) tryDirectly(ctx context.Context, x *examined) {
 	if v.trier == nil || v.options.NoCounterfactuals {
 		return
 	}
-	host, _ := splitTarget(x.asked.targets[0])
+	host, _ := proxy.SplitHostPort(x.asked.targets[0])
 	limit, cancel := context.WithTimeout(ctx, v.options.Timeout)
 	defer cancel()
 	to, err := resolve(limit, x.asked.targets[0])

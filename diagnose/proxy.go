@@ -112,14 +112,8 @@ func (v *Investigation) askProxy(ctx context.Context, pid int, p *Proxy, addr ne
 	return proxy.AskHTTP(conn, a.Method, a.Target, p.user, p.password)
 }
 
-// target is the authority to ask a proxy for: the name where it is known, since a proxy may allow by
-// name only.
-func target(a attempt.Attempt) string {
-	if a.Name != "" {
-		return hostPort(a.Name, strconv.Itoa(int(a.Destination.Port())))
-	}
-	return unmap(a.Destination).String()
-}
+// target is the authority to ask a proxy for.
+func target(a attempt.Attempt) string { return proxy.Target(a.Name, a.Destination) }
 
 // resolve is the address of a host:port, the first where there are several.
 func resolve(ctx context.Context, hostPort string) (netip.AddrPort, error) {
@@ -136,7 +130,7 @@ func resolveAll(ctx context.Context, hostPort string) (all []netip.AddrPort, err
 	if a, err := netip.ParseAddrPort(hostPort); err == nil {
 		return []netip.AddrPort{a}, nil
 	}
-	host, portText := splitTarget(hostPort)
+	host, portText := proxy.SplitHostPort(hostPort)
 	if portText == "" {
 		return nil, fmt.Errorf("proxy %s: no port", hostPort)
 	}

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/sallyport/sallyport/internal/proxy"
 )
 
 // commandLine is where a proxy of the command line is named.
@@ -96,22 +98,13 @@ func javaProxies(options []string) (out []Proxy) {
 			port = kind.usual
 		}
 		if host != "" {
-			out = append(out, Proxy{Variable: "-D" + kind.host, Scheme: kind.scheme, Host: hostPort(host, port)})
+			out = append(out, Proxy{Variable: "-D" + kind.host, Scheme: kind.scheme, Host: proxy.JoinHostPort(host, port)})
 		}
 	}
 	return out
 }
 
 // hostAndPort takes host:port apart; an IPv6 address loses its brackets.
-func (p *Proxy) hostAndPort() (host, port string) { return splitTarget(p.Host) }
-
-// splitTarget takes host:port apart; port is "" where there is none.
-func splitTarget(target string) (host, port string) {
-	i := strings.LastIndexByte(target, ':')
-	if i < 0 || i < strings.LastIndexByte(target, ']') {
-		return strings.Trim(target, "[]"), ""
-	}
-	return strings.Trim(target[:i], "[]"), target[i+1:]
-}
+func (p *Proxy) hostAndPort() (host, port string) { return proxy.SplitHostPort(p.Host) }
 
 func portText(a netip.AddrPort) string { return strconv.Itoa(int(a.Port())) }

@@ -92,7 +92,7 @@ func askOf(m *made, p *Proxy) proxy.Ask {
 		if port == "" {
 			port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 		}
-		target := hostPort(strings.ToLower(u.Hostname()), port)
+		target := proxy.JoinHostPort(strings.ToLower(u.Hostname()), port)
 		if target == p.Host {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/attempt"
+	"github.com/sallyport/sallyport/internal/proxy"
 )
 
 // where says where a proxy is named: "https_proxy", "https_proxy of /etc/environment".
@@ -17,7 +18,7 @@ func (p *Proxy) where() string {
 
 // at reports whether an attempt's destination is the proxy.
 func (p *Proxy) at(a attempt.Attempt) bool {
-	return p.Host == unmap(a.Destination).String() || a.Name != "" && strings.EqualFold(p.Host, hostPort(strings.TrimSuffix(a.Name, "."), strconv.Itoa(int(a.Destination.Port()))))
+	return p.Host == unmap(a.Destination).String() || a.Name != "" && strings.EqualFold(p.Host, proxy.JoinHostPort(strings.TrimSuffix(a.Name, "."), strconv.Itoa(int(a.Destination.Port()))))
 }
 
 // socks reports whether it is a SOCKS5 proxy, as curl(1) spells it.

@@ -30,6 +30,8 @@ type Cluster struct {
 	FelixConfigurations []*FelixConfiguration
 	ServiceAccounts     []*ServiceAccount
 
+	Data []*Data // ConfigMaps and Secrets
+
 	// Others are the objects of kinds that are known to have no part in what sockets may reach, and of kinds that are not known
 	// (each of these has a warning).
 	Others []*Meta

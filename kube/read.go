@@ -170,6 +170,7 @@ func (p *part) add(o *part) {
 	c.HostEndpoints = append(c.HostEndpoints, d.HostEndpoints...)
 	c.FelixConfigurations = append(c.FelixConfigurations, d.FelixConfigurations...)
 	c.ServiceAccounts = append(c.ServiceAccounts, d.ServiceAccounts...)
+	c.Data = append(c.Data, d.Data...)
 	c.Others = append(c.Others, d.Others...)
 	c.Unread = append(c.Unread, d.Unread...)
 }

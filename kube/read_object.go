@@ -111,6 +111,9 @@ func (r *reader) one(n *tree.Node, version, name string) {
 		if group == "" && name == "ConfigMap" {
 			r.meshConfig(other, n)
 		}
+		if group == "" && (name == "ConfigMap" || name == "Secret") {
+			r.data(other, n)
+		}
 	}
 	if r.count > maxProblems {
 		r.out.problems = append(r.out.problems, Problem{m.Pos, Warning, m.String(), fmt.Sprintf("%d more problems", r.count-maxProblems)})

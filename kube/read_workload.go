@@ -211,13 +211,17 @@ func (r *reader) containers(n *tree.Node, one string, init bool) []Container {
 				}
 			case "envFrom":
 				if len(v.Content) > 0 {
-					c.EnvFrom = r.pos(v)
+					c.EnvFrom, c.EnvRefs = r.pos(v), envFrom(v)
 				}
 			case "securityContext":
 				r.push("securityContext", 0)
 				r.containerSecurity(v, &c.Security)
 				r.pop()
-			case "args", "command", "image", "imagePullPolicy", "lifecycle", "livenessProbe", "readinessProbe", "resizePolicy",
+			case "command":
+				c.Words = append(r.words(v), c.Words...)
+			case "args":
+				c.Words = append(c.Words, r.words(v)...)
+			case "image", "imagePullPolicy", "lifecycle", "livenessProbe", "readinessProbe", "resizePolicy",
 				"resources", "restartPolicyRules", "startupProbe", "stdin", "stdinOnce", "terminationMessagePath", "terminationMessagePolicy",
 				"tty", "volumeDevices", "volumeMounts", "workingDir":
 			default:
@@ -263,7 +267,7 @@ func (r *reader) envVar(n *tree.Node) EnvVar {
 		case "value":
 			e.Value, _ = r.freeText(v)
 		case "valueFrom":
-			e.From = true
+			e.From, e.Ref = true, keyRef(v)
 		default:
 			r.unread(k)
 		}

@@ -84,6 +84,8 @@ type Container struct {
 	Ports         []ContainerPort
 	Env           []EnvVar // those with a value in the object; the values of valueFrom are not known
 	EnvFrom       Pos      // of envFrom, which may set any variable; Line 0 for none
+	EnvRefs       []KeyRef // the ConfigMaps and Secrets of envFrom
+	Words         []Word   // command, then args
 	Security      ContainerSecurity
 }
 
@@ -92,6 +94,7 @@ type EnvVar struct {
 	Pos
 	Name, Value string
 	From        bool
+	Ref         KeyRef // where From is set, and it is of a ConfigMap or a Secret
 }
 
 // ContainerPort is a port that a container says it listens on. It documents; only its name has a meaning for policies.

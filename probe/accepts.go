@@ -16,7 +16,7 @@ func (m *Matrix) AcceptsAll() []netip.Addr {
 	counts := map[netip.Addr]*count{}
 	var order []netip.Addr
 	for _, r := range m.Rows() {
-		if r.Protocol != attempt.TCP || r.Bound.Kind != attempt.SourceNone || r.Device != "" {
+		if r.Protocol != attempt.TCP || r.Bound.Kind != attempt.SourceNone || r.Device != "" || r.Via != nil {
 			continue
 		}
 		c := counts[r.Addr]

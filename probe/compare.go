@@ -34,7 +34,7 @@ type Comparison struct {
 func (m *Matrix) Compare(declared *profile.Profile) Comparison {
 	var c Comparison
 	for _, r := range m.Rows() {
-		if r.Device != "" || r.NoPort || r.Foreign {
+		if r.Via != nil || r.Device != "" || r.NoPort || r.Foreign {
 			continue
 		}
 		for _, e := range r.Ends {

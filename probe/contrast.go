@@ -50,7 +50,7 @@ func (m *Matrix) Contrasts() []Contrast {
 	tried := map[by]int{}
 	for _, r := range rows {
 		without := plain[r.destination()]
-		if r.order() == 0 || without == nil {
+		if r.order() == 0 || r.Via != nil || without == nil {
 			continue
 		}
 		for _, e := range r.Ends {
@@ -124,7 +124,7 @@ func (m *Matrix) EveryBindFails() int {
 	type binds struct{ tried, work flowset.Ports }
 	of := map[rowKey]*binds{}
 	for _, r := range m.rows {
-		if r.Foreign || r.Device != "" || r.order() == 0 {
+		if r.Foreign || r.Device != "" || r.Via != nil || r.order() == 0 {
 			continue
 		}
 		b := of[r.destination()]

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/attempt"
+	"github.com/sallyport/sallyport/internal/proxy"
 	"github.com/sallyport/sallyport/profile/flowset"
 )
 
@@ -25,6 +26,7 @@ type Matrix struct {
 // MatrixRow is one destination, from one source.
 type MatrixRow struct {
 	Target   string // as it was given
+	Origin   string // where it was named
 	Name     string // the DNS name; "" for an address
 	Addr     netip.Addr
 	Protocol attempt.Protocol
@@ -32,6 +34,7 @@ type MatrixRow struct {
 	Bound    attempt.Source
 	Device   string
 	NoPort   bool
+	Via      *Via // the proxy; nil: none
 	Foreign  bool
 	Ends     []*End
 }
@@ -45,6 +48,7 @@ type End struct {
 	Layer    Layer
 	Answer   *Answer
 	Words    string
+	Said     proxy.Kind    // what the proxy made of it
 	Took     time.Duration // the longest
 	Local    netip.Addr    // the address that it was sent from; not valid where there was none, or several
 
@@ -71,9 +75,9 @@ func (m *Matrix) Add(r *Result) {
 	if end := r.Begin.Add(r.Took); end.After(m.End) {
 		m.End = end
 	}
-	target := ""
+	target, origin := "", ""
 	if r.Target != nil {
-		target = r.Target.Text
+		target, origin = r.Target.Text, r.Target.Origin
 	}
 	key := rowKey{target, r.Destination.Addr(), r.Protocol, r.Variant}
 	row := m.byKey[key]
@@ -83,7 +87,8 @@ func (m *Matrix) Add(r *Result) {
 	}
 	if row == nil {
 		row = &MatrixRow{
-			Target: target, Name: r.Name, Addr: r.Destination.Addr(), Protocol: r.Protocol, Source: r.Variant, Bound: r.Source, Device: r.Device, NoPort: r.NoPort, Foreign: r.Foreign,
+			Target: target, Origin: origin, Name: r.Name, Addr: r.Destination.Addr(), Protocol: r.Protocol, Source: r.Variant, Bound: r.Source, Device: r.Device,
+			NoPort: r.NoPort, Via: r.Via, Foreign: r.Foreign,
 		}
 		m.byKey[key] = row
 		m.rows = append(m.rows, row)
@@ -105,7 +110,7 @@ func (m *Matrix) Add(r *Result) {
 	m.ends++
 	e := &End{
 		Protocol: r.Protocol,
-		Verdict:  r.Verdict, Stage: r.Stage, Outcome: r.Outcome, Layer: r.Layer, Answer: r.Answer, Words: r.Words, Took: r.Took, Local: r.Local.Addr(),
+		Verdict:  r.Verdict, Stage: r.Stage, Outcome: r.Outcome, Layer: r.Layer, Answer: r.Answer, Words: r.Words, Said: r.Said, Took: r.Took, Local: r.Local.Addr(),
 	}
 	e.ports.add(r.Destination.Port())
 	row.Ends = append(row.Ends, e)
@@ -165,9 +170,11 @@ func (m *Matrix) Rows() []*MatrixRow {
 // Plain reports whether the kernel chose the source.
 func (r *MatrixRow) Plain() bool { return r.order() == 0 }
 
-// order puts no bind first, and devices last.
+// order puts no bind first, then devices, and proxies last.
 func (r *MatrixRow) order() int {
 	switch {
+	case r.Via != nil:
+		return 5
 	case r.Device != "":
 		return 4
 	case r.Bound.Kind == attempt.SourceNone:

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/attempt"
+	"github.com/sallyport/sallyport/internal/proxy"
 )
 
 // Stage is how far an attempt came.
@@ -16,12 +17,13 @@ const (
 	StageSocket                 // the socket was to be made, and its options set
 	StageBind                   // bind(2)
 	StageConnect                // connect(2), and what came of it
+	StageProxy                  // the proxy was to lead there
 	StageHandshake              // the other end was to say what it is
 	StageDone
 )
 
 func (s Stage) String() string {
-	return [...]string{"resolve", "socket", "bind", "connect", "handshake", "done"}[s]
+	return [...]string{"resolve", "socket", "bind", "connect", "proxy", "handshake", "done"}[s]
 }
 
 // Verdict is what an attempt shows of what client sockets may do. Only a conclusive one is a fact.
@@ -46,11 +48,13 @@ const (
 	LocalRoute          // this host has no route, or no address of the family
 	LocalFirewall       // a packet filter of this host, which fails the call
 	OnTheWay            // silence, or an ICMP error
+	AtProxy             // the proxy does not let it through, or is none
+	BeyondProxy         // the proxy let it through, and had no connection
 	FarEnd              // the host answered, and does not want it
 )
 
 func (l Layer) String() string {
-	return [...]string{"", "local call", "local route", "local firewall", "on the way", "far end"}[l]
+	return [...]string{"", "local call", "local route", "local firewall", "on the way", "proxy", "beyond the proxy", "far end"}[l]
 }
 
 // Attempt is one try, made or to be made.
@@ -60,6 +64,7 @@ type Attempt struct {
 	Variant string  // the name of the way in which the source was chosen: "no bind"
 	NoPort  bool    // with a source without a port: IP_BIND_ADDRESS_NO_PORT (ip(7)), so that connect chooses the port
 
+	Via     *Via // the proxy that it goes through; nil: none
 	Foreign bool // the source is no address of this host
 
 	Expected *Expectation // that it shows to be met or not; nil for none
@@ -76,14 +81,19 @@ type Result struct {
 	Answer  *Answer        // what answered; nil where no handshake was made, or none came
 	Begin   time.Time
 	Took    time.Duration
-	Tries   int    // how often it was made, at least 1: silence is tried again
-	Words   string // what else there is to know, one line
+	Tries   int        // how often it was made, at least 1: silence is tried again
+	Words   string     // what else there is to know, one line
+	Said    proxy.Kind // what the proxy made of it; None where there was none, or it was not reached
 
 	AtOnce bool // the call itself returned the errno, before anything could come back
 }
 
 // Judge makes the verdict of an outcome, by what is sure of it alone.
 func (r *Result) Judge() {
+	if r.Via != nil && (r.Stage == StageProxy || r.Stage == StageHandshake) {
+		r.judgeVia()
+		return
+	}
 	switch r.Outcome.Kind {
 	case attempt.Connected:
 		r.Verdict = Allowed

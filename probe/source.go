@@ -49,7 +49,7 @@ func (p *Place) Variants(family attempt.Family, fixed uint16) []Variant {
 	if family == attempt.IPv6 {
 		wild, loop = netip.IPv6Unspecified(), netip.IPv6Loopback()
 	}
-	list := []Variant{{Name: "no bind", Family: family}}
+	list := []Variant{{Name: noBind, Family: family}}
 	add := func(name string, a netip.Addr, port uint16) {
 		src := attempt.SourceOf(netip.AddrPortFrom(a, port))
 		list = append(list, Variant{Name: name, Family: family, Source: src})

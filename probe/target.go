@@ -23,6 +23,9 @@ type Target struct {
 	Protocol attempt.Protocol // TCP or UDP
 	Service  string           // the protocol that is expected to answer, a name of Services: "" for none
 	Path     string           // of a URL, from its first slash on
+	Roots    string           // a file of the authorities whose certificates are trusted; "": those that this host trusts
+	Direct   bool             // by way of a proxy it would be another: that of the proxy's own place
+	Origin   string           // where it was named: "app.yaml:12 (DB_URL of container app)"; "" for the command line
 }
 
 // PortRange is the ports First to Last, both included.

@@ -123,6 +123,7 @@ func ProbeText(w io.Writer, found *Probe, o TextOptions) error {
 			p.line("")
 		}
 		p.line(p.paint(bold, d.head))
+		p.origins(d.rows)
 		for _, l := range d.lines(found.All) {
 			p.end(l)
 		}
@@ -156,6 +157,7 @@ func (p *printer) standsOut(found *Probe) {
 	for _, c := range m.Contrasts() {
 		p.head("source", contrastWords(&c))
 	}
+	p.proxies(found)
 	for _, c := range m.NameContrasts() {
 		p.head(c.What(), nameContrastWords(&c))
 	}
@@ -200,10 +202,13 @@ func deniedPlain(r *probe.MatrixRow) bool {
 }
 
 func destinationText(r *probe.MatrixRow) string {
-	if r.Name != "" {
-		return r.Name + " (" + r.Addr.String() + ")"
+	switch {
+	case r.Name == "":
+		return r.At()
+	case r.At() == "": // the proxy alone knows it
+		return r.Name
 	}
-	return r.Addr.String()
+	return r.Name + " (" + r.At() + ")"
 }
 
 // probeDestination is the rows of one address by one protocol.
@@ -248,7 +253,7 @@ type probeLine struct {
 func (d *probeDestination) lines(all bool) []*probeLine {
 	var list []*probeLine
 	for _, r := range d.rows {
-		if !all && !r.Plain() {
+		if !all && !r.Plain() && !r.ByProxy() {
 			continue
 		}
 		for _, e := range r.Ends {
@@ -262,6 +267,9 @@ func (d *probeDestination) lines(all bool) []*probeLine {
 					list[i].sources = append(list[i].sources, r.Source)
 					continue
 				}
+				l.sources = []string{r.Source}
+			}
+			if !all && r.ByProxy() {
 				l.sources = []string{r.Source}
 			}
 			list = append(list, l)
@@ -303,6 +311,9 @@ func (p *printer) end(l *probeLine) {
 
 // endWords is what came of some ports, and what that means.
 func endWords(e *probe.End) string {
+	if e.Stage == probe.StageProxy && e.Words != "" {
+		return e.Words
+	}
 	text := ended(e.Protocol, e.Stage, e.Outcome, e.Took)
 	if e.Stage == probe.StageHandshake && e.Protocol == attempt.TCP && e.Words != "" {
 		return "connected, then " + e.Words + answerWords(e)

@@ -57,6 +57,7 @@ func (p *page) outstanding(found *Probe) {
 	for _, c := range found.Observed.Matrix.Contrasts() {
 		list = append(list, contrastWords(&c))
 	}
+	list = append(list, proxyLines(found)...)
 	for _, c := range found.Observed.Matrix.NameContrasts() {
 		list = append(list, nameContrastWords(&c))
 	}
@@ -117,7 +118,7 @@ const wideGrid = 10
 func (p *page) heat(rows []*probe.MatrixRow) {
 	var plain []*probe.MatrixRow
 	for _, r := range rows {
-		if r.Plain() {
+		if r.Plain() || r.ByProxy() {
 			plain = append(plain, r)
 		}
 	}
@@ -137,7 +138,11 @@ func (p *page) heat(rows []*probe.MatrixRow) {
 	for len(plain) > 0 {
 		name := targetText(plain[0])
 		same := func(r *probe.MatrixRow) bool { return targetText(r) == name }
-		p.raw("<tr><th scope=row>").text(name).raw("</th>")
+		p.raw("<tr><th scope=row>").text(name)
+		if plain[0].Origin != "" {
+			p.raw("<br><small>").text("named in " + plain[0].Origin).raw("</small>")
+		}
+		p.raw("</th>")
 		for _, c := range columns {
 			i := slices.IndexFunc(plain, func(r *probe.MatrixRow) bool { return same(r) && endAt(r, c.first) != nil })
 			if i < 0 {
@@ -158,6 +163,9 @@ func targetText(r *probe.MatrixRow) string {
 	if scheme, _, is := strings.Cut(r.Target, "://"); is && scheme != r.Protocol.String() {
 		text = destinationText(r) + " " + scheme
 	}
+	if r.Via != nil {
+		text += ", " + r.Source
+	}
 	return text
 }
 
@@ -165,7 +173,7 @@ func targetText(r *probe.MatrixRow) string {
 // more than one.
 func (p *page) sources(local []probe.LocalRow, rows []*probe.MatrixRow) {
 	type place struct{ target, addr, protocol string }
-	at := func(r *probe.MatrixRow) place { return place{r.Target, r.Addr.String(), r.Protocol.String()} }
+	at := func(r *probe.MatrixRow) place { return place{r.Target, r.At(), r.Protocol.String()} }
 	cells := map[place]map[string]*probe.MatrixRow{}
 	var places []place
 	var names []string
@@ -178,6 +186,9 @@ func (p *page) sources(local []probe.LocalRow, rows []*probe.MatrixRow) {
 		name(local[i].Name)
 	}
 	for _, r := range rows {
+		if r.ByProxy() { // has a row among the destinations
+			continue
+		}
 		if cells[at(r)] == nil {
 			cells[at(r)] = map[string]*probe.MatrixRow{}
 			places = append(places, at(r))

@@ -18,6 +18,8 @@ type Probe struct {
 	Unresolved []Unresolved
 	Expected   int // expectations, of which Unmet are not met
 	Unmet      []probe.Unmet
+	Ways       []*probe.Way       // where a proxy makes a difference
+	Readings   []*probe.Reading   // where clients read the proxy variables in different ways
 	Findings   []diagnose.Finding // why attempts failed, the first ones
 	All        bool               // text shows every source, not only those that made a difference
 }
@@ -47,6 +49,8 @@ type (
 		Expected       int                 `json:"expected"`
 		Unmet          []probeUnmet        `json:"unmet"`
 		Counted        []probeCounted      `json:"counted"`
+		Ways           []probeWay          `json:"ways"`
+		Readings       []probeReading      `json:"readings"`
 	}
 	probeUnresolved struct {
 		Target string `json:"target"`
@@ -80,6 +84,8 @@ type (
 		Address  string     `json:"address"`
 		Protocol string     `json:"protocol"`
 		Source   string     `json:"source"`
+		Proxy    string     `json:"proxy"`
+		Origin   string     `json:"origin"`
 		Ends     []probeCut `json:"ends"`
 	}
 	probeCut struct {
@@ -141,6 +147,7 @@ func ProbeJSON(w io.Writer, p *Probe) error {
 	doc := probeJSON{
 		Version: 1, Host: p.Observed.Name, Attempts: m.Attempts,
 		Local: []probeLocal{}, Contrasts: []probeContrast{}, Rows: []probeRow{}, Unresolved: []probeUnresolved{}, Differences: []probeDifference{}, Expected: p.Expected, Unmet: []probeUnmet{}, Counted: countedJSON(m),
+		Ways: waysOf(p.Ways), Readings: readingsOf(p.Readings),
 	}
 	if m.Attempts > 0 {
 		begin, end := m.Begin.UTC(), m.End.UTC()
@@ -161,7 +168,7 @@ func ProbeJSON(w io.Writer, p *Probe) error {
 	}
 	doc.Names = nameContrastsOf(m)
 	for _, r := range m.Rows() {
-		row := probeRow{r.Target, r.Name, r.Addr.String(), r.Protocol.String(), r.Source, []probeCut{}}
+		row := probeRow{r.Target, r.Name, r.At(), r.Protocol.String(), r.Source, viaOf(r), r.Origin, []probeCut{}}
 		for _, e := range r.Ends {
 			row.Ends = append(row.Ends, probeCut{probePorts(e.Ports()), probeEndOf(e), answerOf(e.Answer), e.Words})
 		}

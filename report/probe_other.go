@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -23,6 +24,9 @@ func ProbeMarkdown(w io.Writer, found *Probe) error {
 	}
 	for _, c := range m.Contrasts() {
 		fmt.Fprintf(&b, "- %s\n", md(contrastWords(&c)))
+	}
+	for _, line := range proxyLines(found) {
+		fmt.Fprintf(&b, "- %s\n", md(line))
 	}
 	for _, c := range m.NameContrasts() {
 		fmt.Fprintf(&b, "- %s\n", md(nameContrastWords(&c)))
@@ -48,10 +52,7 @@ func ProbeMarkdown(w io.Writer, found *Probe) error {
 		fmt.Fprint(&b, "\n## Targets\n\n")
 		table(&b, "destination", "ports", "source", "verdict", "what came")
 		for _, r := range m.Rows() {
-			to := r.Addr.String()
-			if r.Name != "" {
-				to = r.Name + " (" + to + ")"
-			}
+			to := destinationText(r)
 			for _, e := range r.Ends {
 				fmt.Fprintf(&b, "| %s | %s/%v | %s | %v | %s |\n", md(to), e.Ports(), r.Protocol, md(r.Source), e.Verdict, md(endWords(e)))
 			}
@@ -99,7 +100,7 @@ func ProbeJUnit(w io.Writer, found *Probe) error {
 	}
 	for _, r := range m.Rows() {
 		for _, e := range r.Ends {
-			c := junitCase{Class: r.Target, Name: fmt.Sprintf("%v %s/%v from %s", r.Addr, e.Ports(), r.Protocol, r.Source), Time: fmt.Sprintf("%.3f", e.Took.Seconds()), Output: endWords(e)}
+			c := junitCase{Class: r.Target, Name: fmt.Sprintf("%s %s/%v from %s", cmp.Or(r.At(), r.Name), e.Ports(), r.Protocol, r.Source), Time: fmt.Sprintf("%.3f", e.Took.Seconds()), Output: endWords(e)}
 			words, bad := failed[e]
 			switch {
 			case bad:

@@ -75,7 +75,7 @@ func HTTP(method string, head []byte) (a Answer, ok bool) {
 
 func kindOf(status int, own bool, a *Answer) Kind {
 	failure, _, _ := strings.Cut(a.Details, " ")
-	unreached := failure == "ERR_CONNECT_FAIL" || failure == "ERR_DNS_FAIL"
+	unreached := failure == "ERR_CONNECT_FAIL" || failure == "ERR_DNS_FAIL" || failure == "ERR_CANNOT_FORWARD"
 	switch {
 	case status/100 == 2:
 		return Granted

@@ -90,7 +90,24 @@ func AskSocks(conn io.ReadWriter, target, user, password string) (Answer, error)
 	if _, err := io.ReadFull(conn, head[:]); err != nil || head[0] != 5 {
 		return Answer{}, fmt.Errorf("read the reply: %w", errors.Join(err, errNotSocks))
 	}
-	return Socks(head[1]), nil
+	a := Socks(head[1])
+	if a.Kind != Granted {
+		return a, nil
+	}
+	n := map[byte]int{1: 4, 4: 16}[head[3]] // the address that it connected from, which nobody needs
+	if head[3] == 3 {
+		var size [1]byte
+		if _, err := io.ReadFull(conn, size[:]); err != nil {
+			return Answer{}, fmt.Errorf("read the reply: %w", err)
+		}
+		n = int(size[0])
+	} else if n == 0 {
+		return Answer{}, fmt.Errorf("read the reply: %w", errNotSocks)
+	}
+	if _, err := io.CopyN(io.Discard, conn, int64(n)+2); err != nil {
+		return Answer{}, fmt.Errorf("read the reply: %w", err)
+	}
+	return a, nil
 }
 
 // What is said of a SOCKS5 proxy that does not let a client in.

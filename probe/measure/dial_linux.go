@@ -38,7 +38,7 @@ func (d *dialer) dial(c *call) (int, unix.Errno) {
 	c.AtOnce = false
 	again := d.reuse && c.Protocol == attempt.TCP && c.Source.Kind == attempt.SourceNone && c.Device == ""
 	last := &d.used[0]
-	if c.Destination.Addr().Is6() {
+	if c.Peer().Addr().Is6() {
 		last = &d.used[1]
 	}
 	fd, errno := *last, unix.Errno(0)
@@ -49,11 +49,11 @@ func (d *dialer) dial(c *call) (int, unix.Errno) {
 	}
 	if errno == 0 {
 		c.Stage = probe.StageConnect
-		switch errno = d.connect(fd, c.Destination); {
+		switch errno = d.connect(fd, c.Peer()); {
 		case errno != unix.EINPROGRESS:
 			c.AtOnce = errno != 0
 		case again: // connect(2) once more says what came of it, and makes the socket as it was before: inet_stream_connect, net/ipv4/af_inet.c
-			switch errno = d.connect(fd, c.Destination); errno {
+			switch errno = d.connect(fd, c.Peer()); errno {
 			case unix.EALREADY:
 				errno = unix.EINPROGRESS
 			case unix.EISCONN:
@@ -103,7 +103,7 @@ func (d *dialer) hasSource(c *call) bool {
 	if fd >= 0 {
 		defer unix.Close(fd)
 	}
-	return errno != 0 || d.connect(fd, c.Destination) != unix.EADDRNOTAVAIL
+	return errno != 0 || d.connect(fd, c.Peer()) != unix.EADDRNOTAVAIL
 }
 
 // end is what came of it. It closes the socket.
@@ -143,6 +143,11 @@ func (c *call) end(answer *probe.Answer) probe.Result {
 func (c *call) unanswered() {
 	c.Stage = probe.StageHandshake
 	c.Took = time.Since(c.Begin)
+	var at *proxyError
+	if errors.As(c.failed, &at) {
+		c.Stage, c.Outcome, c.Said, c.Words = probe.StageProxy, at.outcome, at.said, at.words
+		return
+	}
 	var errno unix.Errno
 	switch {
 	case errors.Is(c.failed, os.ErrDeadlineExceeded):
@@ -168,7 +173,7 @@ const silent = unix.Errno(0xfffe)
 
 // open makes the socket, with its options and its bind.
 func open(r *probe.Result) (int, unix.Errno) {
-	family, v6 := unix.AF_INET, r.Destination.Addr().Is6()
+	family, v6 := unix.AF_INET, r.Peer().Addr().Is6()
 	if v6 {
 		family = unix.AF_INET6
 	}

@@ -22,7 +22,7 @@ func greetHTTP(s *session) (*probe.Answer, error) {
 		path = s.a.Target.Path
 	}
 	now := time.Now()
-	if err := s.say("GET " + path + " HTTP/1.1\r\nHost: " + s.authority() + "\r\nUser-Agent: sallyport-probe\r\nAccept: */*\r\nConnection: close\r\n\r\n"); err != nil {
+	if err := s.say("GET " + s.absolute + path + " HTTP/1.1\r\nHost: " + s.authority() + "\r\n" + s.credentials + "User-Agent: sallyport-probe\r\nAccept: */*\r\nConnection: close\r\n\r\n"); err != nil {
 		return nil, err
 	}
 	h, err := s.httpHead()
@@ -30,6 +30,9 @@ func greetHTTP(s *session) (*probe.Answer, error) {
 		return nil, err
 	}
 	a := h.answer(now)
+	if s.absolute != "" {
+		return a, s.passedOn(h)
+	}
 	if h.status == 400 && s.plain() && s.wantsTLS() {
 		a.Service = "https"
 		return a, errors.New("speaks https, not http: it wants TLS on this port")

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/attempt"
+	"github.com/sallyport/sallyport/internal/proxy"
 	"github.com/sallyport/sallyport/profile"
 )
 
@@ -20,19 +21,10 @@ func Environment() map[string]string {
 		default:
 			continue
 		}
-		if scheme, rest, ok := strings.Cut(value, "://"); ok {
-			authority, path, _ := strings.Cut(rest, "/")
-			if i := strings.LastIndexByte(authority, '@'); i >= 0 {
-				value = scheme + "://" + authority[i+1:]
-				if path != "" {
-					value += "/" + path
-				}
-			}
-		}
 		if env == nil {
 			env = map[string]string{}
 		}
-		env[name] = value
+		env[name] = proxy.WithoutUser(value)
 	}
 	return env
 }

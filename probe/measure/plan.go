@@ -26,6 +26,8 @@ type Plan struct {
 	Resolve func(ctx context.Context, name string) ([]netip.Addr, error)
 	// Unresolved is told of a target whose name was not found.
 	Unresolved func(probe.Target, error)
+	// Proxies are those by way of which a target of TCP is tried as well; nil: none.
+	Proxies func(*probe.Target) []*probe.Via
 
 	once  sync.Once
 	fixed [2]uint16
@@ -46,7 +48,7 @@ const (
 func (p *Plan) Attempts(ctx context.Context, targets iter.Seq[probe.Target]) iter.Seq[probe.Attempt] {
 	return p.inTurns(ctx, func(yield func(planned) bool) {
 		for t := range targets {
-			if !yield(planned{target: t, of: p.of}) {
+			if !yield(planned{target: t, of: p.everyWay}) {
 				return
 			}
 		}
@@ -59,7 +61,7 @@ func (p *Plan) of(t *probe.Target, addrs iter.Seq[netip.Addr]) iter.Seq[probe.At
 		variants := map[attempt.Family][]probe.Variant{}
 		for a := range addrs {
 			family := attempt.FamilyOf(a)
-			if len(p.Families) > 0 && !slices.Contains(p.Families, family) {
+			if !p.wants(family) {
 				continue
 			}
 			if variants[family] == nil {
@@ -78,6 +80,11 @@ func (p *Plan) of(t *probe.Target, addrs iter.Seq[netip.Addr]) iter.Seq[probe.At
 			}
 		}
 	}
+}
+
+// wants reports whether a family is to be tried.
+func (p *Plan) wants(f attempt.Family) bool {
+	return len(p.Families) == 0 || slices.Contains(p.Families, f)
 }
 
 func (p *Plan) variants(t *probe.Target, family attempt.Family) []probe.Variant {

@@ -125,12 +125,13 @@ func (s *scheduler) offer(a *probe.Attempt) bool {
 	if s.stopped {
 		return false
 	}
-	h := s.hosts[a.Destination.Addr()]
+	to := a.Peer().Addr()
+	h := s.hosts[to]
 	if h == nil {
 		if s.added++; len(s.hosts) >= maxHosts && s.added%(maxHosts/4) == 0 {
 			s.forget()
 		}
-		h = &host{addr: a.Destination.Addr()}
+		h = &host{addr: to}
 		s.hosts[h.addr] = h
 	}
 	h.waiting = append(h.waiting, *a)

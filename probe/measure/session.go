@@ -33,6 +33,8 @@ type session struct {
 	sent    []byte         // the first bytes that were sent, at most firstBytes
 	roots   *x509.CertPool // what is trusted; nil: what this host trusts
 	reflect *Reflection    // nil: no token is there
+
+	absolute, credentials string // what a request has before its path, and among its fields, for a proxy that passes it on
 }
 
 type deadliner interface{ SetDeadline(time.Time) error }
@@ -191,9 +193,12 @@ func (g *Greeter) Meet(ctx context.Context, a *probe.Attempt, f *os.File, timeou
 	}
 	s := newSession(a, f, timeout)
 	s.roots, s.reflect = g.Roots, g.Reflection
+	if a.Target != nil && a.Target.Roots != "" {
+		s.roots = rootsIn(a.Target.Roots)
+	}
 	stop := context.AfterFunc(ctx, func() { _ = f.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	answer, err := h.with(s)
+	answer, err := s.through(&h)
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -208,4 +213,17 @@ func (g *Greeter) Meet(ctx context.Context, a *probe.Attempt, f *os.File, timeou
 func (s *session) plain() bool {
 	_, inside := s.conn.(*tls.Conn)
 	return !inside
+}
+
+// rootsIn are the authorities of a file; those of this host where it cannot be read.
+func rootsIn(file string) *x509.CertPool {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil
+	}
+	return pool
 }

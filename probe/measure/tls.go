@@ -29,6 +29,11 @@ func (e *tlsRefused) Error() string { return "refuses this client by a TLS alert
 // secure makes a TLS handshake, asking for the target's name, and goes on inside of it. Whatever certificate comes, the handshake goes on:
 // nothing secret is sent, and the finding says what a client that verifies would find.
 func (s *session) secure(alpn ...string) (*probe.TLS, error) {
+	return s.secureAs(s.a.Name, s.name(), alpn...) // RFC 6066, section 3: a server name is never an address
+}
+
+// secureAs is secure with another name to ask for, "" for none, and another that the certificate has to be for.
+func (s *session) secureAs(ask, name string, alpn ...string) (*probe.TLS, error) {
 	if s.in.Buffered() > 0 { // nothing that came before may be taken for what is said inside
 		return nil, errOther
 	}
@@ -38,7 +43,7 @@ func (s *session) secure(alpn ...string) (*probe.TLS, error) {
 	raw := &rawConn{s: s, conn: s.conn}
 	asks := false
 	c := tls.Client(raw, &tls.Config{
-		ServerName:         s.a.Name, // RFC 6066, section 3: never an address
+		ServerName:         ask,
 		NextProtos:         alpn,
 		InsecureSkipVerify: true,
 		MinVersion:         tls.VersionTLS10,
@@ -55,7 +60,7 @@ func (s *session) secure(alpn ...string) (*probe.TLS, error) {
 	}
 	raw.inside = true
 	state := c.ConnectionState()
-	found := examine(&state, s.name(), s.roots, time.Now())
+	found := examine(&state, name, s.roots, time.Now())
 	found.AsksForCertificate = asks
 	s.conn, s.first, s.read = c, nil, 0
 	s.in.Reset(s)
@@ -72,7 +77,10 @@ func (s *session) name() string {
 
 // bye says that nothing more comes (RFC 8446, section 6.1), so that servers log no broken connection.
 func (s *session) bye() {
-	if c, ok := s.conn.(*tls.Conn); ok {
+	switch c := s.conn.(type) {
+	case *tls.Conn:
+		_ = c.CloseWrite()
+	case tunnel:
 		_ = c.CloseWrite()
 	}
 }

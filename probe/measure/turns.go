@@ -219,6 +219,9 @@ func (t *turns) resolved(l *lookup) {
 			if t.plan.Unresolved != nil && t.ctx.Err() == nil {
 				t.plan.Unresolved(x.target, l.err)
 			}
+			if t.plan.Proxies != nil { // a proxy may know the name
+				t.begin(x, func(func(netip.Addr) bool) {})
+			}
 			continue
 		}
 		t.begin(x, slices.Values(l.addrs))

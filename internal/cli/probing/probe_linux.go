@@ -23,8 +23,9 @@ import (
 
 const probeAbout = `Measures what a client socket may do here: each way to choose the source, by TCP and UDP, first without any network, then at each
 TARGET. A TARGET is HOST:PORTS (mail.example:25, host:1-1024, host:common), or a URL whose protocol is then spoken (smtp://mail.example,
-https://api.example/health, ssh://host). Nothing is sent to any other destination. With --output yaml it writes the observed profile, which
-sheet, diff, check and run --profile take.`
+https://api.example/health, ssh://host), or a directory of Kubernetes objects, or kubernetes: what each pod has. Nothing is sent to
+any other destination, but for the proxies that the environment names. With --output yaml it writes the observed profile, which sheet,
+diff, check and run --profile take.`
 
 // probeFlags are the flags of probe.
 type probeFlags struct {
@@ -32,6 +33,10 @@ type probeFlags struct {
 	reflectToken                           string
 	timeout                                time.Duration
 	rate, concurrency                      int
+	proxy                                  proxyList
+	objects                                files
+	from                                   string
+	list                                   bool
 	everySource, noCounterfactuals         bool
 }
 
@@ -43,6 +48,10 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.DurationVar(&f.timeout, "timeout", 3*time.Second, "how long a connect, and each step of a handshake, may take")
 	fs.IntVar(&f.rate, "rate", 100, "attempts a second; 0: as fast as it goes, also to one host")
 	fs.IntVar(&f.concurrency, "concurrency", 0, "attempts at a time (default 64, with --rate 0 1000)")
+	fs.Var(&f.proxy, "proxy", "try each target by way of this proxy too, a `URL` (http://, https://, socks5:// or socks5h://); may be given again; none: by none; auto: by those that http_proxy and so on name")
+	fs.Var(&f.objects, "objects", "a `DIRECTORY` or file of Kubernetes objects, whose Services and hosts are targets; may be given again; a directory as TARGET is the same")
+	fs.StringVar(&f.from, "from", "", "the `WORKLOAD` whose destinations of the objects are meant, NAMESPACE/NAME; with --compare, whose policies")
+	fs.BoolVar(&f.list, "list", false, "show which attempts would be made, and send nothing")
 	fs.StringVar(&f.compare, "compare", "", "the `PROFILE` that was declared: show where it and what is observed differ, and exit with 1 where they do")
 	fs.StringVar(&f.expect, "expect", "", "a `FILE` of attempts and what must come of them: exit with 1 where something else does")
 	fs.StringVar(&f.reflectToken, "reflect-token-file", "", "a `FILE` with the token of the sallyport reflect that reflect:// targets name; without, SALLYPORT_REFLECT_TOKEN has it")
@@ -75,21 +84,35 @@ type prober struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	bad            atomic.Bool // a target was not tried
+	proxies        *probe.Proxies
+	unfound        map[string]bool
+	seen           []probe.Target
 	found          report.Probe
 }
 
 func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.Writer) (*prober, error) {
-	p := &prober{probeFlags: f, plan: &measure.Plan{}, stdin: stdin, stdout: stdout, stderr: stderr}
+	p := &prober{unfound: map[string]bool{}, probeFlags: f, plan: &measure.Plan{}, stdin: stdin, stdout: stdout, stderr: stderr}
 	p.stderr = &oneAtATime{w: stderr}
 	stderr = p.stderr
 	err := errors.Join(shell.Choice("sources", f.sources, "auto", "none", "all"), shell.Choice("output", f.output, "text", "json", "yaml", "markdown", "junit", "html"))
 	if f.rate < 0 || f.concurrency < 0 || f.timeout <= 0 {
 		err = errors.Join(err, errors.New("--rate and --concurrency want numbers from 0, --timeout a time above 0"))
 	}
+	err = errors.Join(err, f.proxy.err)
 	if f.compare != "" && f.output == "yaml" {
 		err = errors.Join(err, errors.New("--compare shows differences, which a profile cannot hold: want --output text or json"))
 	}
 	for _, arg := range args {
+		if isDirectory(arg) {
+			f.objects = append(f.objects, arg)
+			continue
+		}
+		if arg == "kubernetes" {
+			set, bad := probe.Kubernetes(environment(), measure.ReadResolver("/etc/resolv.conf"))
+			err = errors.Join(err, bad)
+			p.targets = append(p.targets, set...)
+			continue
+		}
 		t, bad := probe.Parse(arg)
 		err = errors.Join(err, bad)
 		p.targets = append(p.targets, t)
@@ -122,9 +145,16 @@ func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	if f.compare != "" {
 		var err error
-		if p.declared, err = profile.Load(f.compare, stdin); err != nil {
+		if p.declared, err = declared(f.compare, f.from, stdin, stderr); err != nil {
 			return nil, err
 		}
+	}
+	if len(f.objects) > 0 {
+		found, err := objectTargets(f.objects, f.from, stdin, stderr)
+		if err != nil {
+			return nil, err
+		}
+		p.targets = append(p.targets, found...)
 	}
 	greeter, err := p.greeter()
 	if err != nil {
@@ -136,6 +166,9 @@ func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	p.plan.Unresolved = func(t probe.Target, err error) {
 		p.bad.Store(true)
+		if p.unfound[t.Text] = true; len(p.unfound) > maxRead {
+			clear(p.unfound)
+		}
 		if len(p.found.Unresolved) < probe.MaxRows {
 			p.found.Unresolved = append(p.found.Unresolved, report.Unresolved{Target: t.Text, Error: err.Error()})
 		}
@@ -151,6 +184,10 @@ func (p *prober) run(ctx context.Context) int {
 		return shell.Usage
 	}
 	defer end()
+	if p.probeFlags.list {
+		return p.list(ctx, all)
+	}
+	p.useProxies(ctx)
 	p.found.All = p.everySource
 	host, _ := os.Hostname()
 	o := report.TextOptions{Color: shell.Colour(p.stdout), Width: shell.Columns(p.stdout)}
@@ -166,7 +203,7 @@ func (p *prober) run(ctx context.Context) int {
 	if !p.noCounterfactuals {
 		why = newExplainer()
 	}
-	attempts := both(p.plan.Expected(ctx, p.judge.List), p.plan.Attempts(ctx, withCompanions(all)))
+	attempts := both(p.plan.Expected(ctx, p.judge.List), p.plan.Attempts(ctx, withCompanions(p.noted(all))))
 	for r := range measure.Run(ctx, attempts, p.limits, p.meet) {
 		m.Add(&r)
 		p.judge.Add(&r)
@@ -185,6 +222,8 @@ func (p *prober) run(ctx context.Context) int {
 	if interrupted {
 		shell.Problem(p.stderr, "interrupted: what follows is what it has")
 	}
+	p.found.Ways, p.found.Readings = m.Ways(p.proxies, p.unfound), p.proxies.Readings(p.seen)
+	p.found.Findings = untold(p.found.Findings, p.found.Ways)
 	if p.declared != nil {
 		c := m.Compare(p.declared)
 		p.found.Comparison = &c
@@ -277,3 +316,6 @@ func readAll(file string, stdin io.Reader) ([]byte, error) {
 	}
 	return os.ReadFile(file)
 }
+
+// problem tells a person what did not go as asked.
+func (p *prober) problem(words string) { shell.Problem(p.stderr, "%s", words) }

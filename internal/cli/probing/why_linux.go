@@ -49,7 +49,7 @@ func newExplainer() *explainer {
 
 // add takes a result in, and begins to ask about it where it failed.
 func (x *explainer) add(r *probe.Result) {
-	if len(x.lives) >= maxExplained || r.Foreign || r.NoPort || r.Device != "" || r.Protocol != attempt.TCP {
+	if len(x.lives) >= maxExplained || r.Via != nil || r.Foreign || r.NoPort || r.Device != "" || r.Protocol != attempt.TCP {
 		return
 	}
 	bind := r.Stage == probe.StageBind

@@ -165,6 +165,11 @@ func (s *sounding) readError() {
 // ReadError reads the first error off a socket's queue: a struct sock_extended_err, and behind it the address of who sent it (ip(7)). It reports
 // whether there was one; From is only valid where that came by ICMP.
 func ReadError(fd int) (e attempt.Echo, ok bool) {
+	// poll(2) tells for less that there is none: who is refused by a reset is many.
+	p := [1]unix.PollFd{{Fd: int32(fd)}}
+	if n, err := unix.Poll(p[:], 0); err == nil && (n == 0 || p[0].Revents&unix.POLLERR == 0) {
+		return e, false
+	}
 	var data [64]byte
 	var oob [256]byte
 	_, n, _, _, err := unix.Recvmsg(fd, data[:], oob[:], unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)

@@ -57,6 +57,7 @@ func (c *call) wait(ctx context.Context) {
 		c.errno = wait(ctx, c.file, c.until)
 	}
 	c.Took = time.Since(c.Begin)
+	c.Times.Connect = c.Took
 	c.Local = localOf(c.file)
 	if c.errno != 0 {
 		_ = c.file.Close()
@@ -68,6 +69,7 @@ func (c *call) wait(ctx context.Context) {
 func (c *call) end(answer *probe.Answer) probe.Result {
 	if c.Took == 0 {
 		c.Took = time.Since(c.Begin)
+		c.Times.Connect = c.Took
 	}
 	if c.file != nil {
 		_ = c.file.Close()
@@ -128,6 +130,9 @@ func open(r *probe.Result) (int, unix.Errno) {
 	}
 	if kind == unix.SOCK_STREAM { // the port is free again at once, and no other socket is kept from it
 		_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+		if r.Bare {
+			keepBare(fd)
+		}
 	}
 	if r.Source.Kind == attempt.SourceNone {
 		return fd, 0

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sallyport/sallyport/attempt"
 	"github.com/sallyport/sallyport/probe"
 )
 
@@ -131,7 +132,7 @@ func (s *scheduler) work(ctx context.Context) {
 		s.waits.Go(func() {
 			c.wait(ctx)
 			var answer *probe.Answer
-			if c.file != nil && s.greet != nil {
+			if c.file != nil && s.greet != nil && !(a.Bare && a.Protocol == attempt.TCP) {
 				answer = s.meet(ctx, &a, c)
 			}
 			r := c.end(answer)
@@ -142,7 +143,13 @@ func (s *scheduler) work(ctx context.Context) {
 }
 
 func (s *scheduler) meet(ctx context.Context, a *probe.Attempt, c *call) *probe.Answer {
+	begin := time.Now()
 	answer, err := s.greet(ctx, a, c.file, s.limits.Timeout)
+	c.Times.Handshake = time.Since(begin)
+	if answer != nil && answer.TLS != nil {
+		c.Times.TLS = answer.TLS.Took
+		c.Times.Handshake -= c.Times.TLS
+	}
 	if err != nil {
 		c.failed = err
 	}

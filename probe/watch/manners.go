@@ -13,7 +13,7 @@ type Manner struct {
 	Service string
 	Every   time.Duration // at most one handshake in this time
 	Most    int           // at most so many in all: one at first, and one after a change; 0: no limit
-	Why     string        // for people, after "NAME is asked who it is once a minute: "
+	Why     string        // for people, after "since "
 }
 
 // manners are those of servers that hold unfinished conversations against a host.
@@ -27,8 +27,8 @@ type Manner struct {
 //   - IRC servers throttle: InspIRCd's connectban and Solanum's throttle_count count connections of an address by the minute.
 var manners = map[string]Manner{
 	"mysql": {Service: "mysql", Most: 10, Why: "it turns a host away after max_connect_errors (100) connections without a login"},
-	"ssh":   {Service: "ssh", Every: time.Minute, Why: "it penalises hosts that connect without a login (PerSourcePenalties), and logs each"},
-	"smtp":  {Service: "smtp", Every: time.Minute, Why: "mail servers limit how often a host connects"},
+	"ssh":   {Service: "ssh", Every: time.Minute, Why: "it penalises hosts that connect without a login"},
+	"smtp":  {Service: "smtp", Every: time.Minute, Why: "mail servers limit how often a host may connect"},
 	"irc":   {Service: "irc", Every: time.Minute, Why: "IRC servers throttle hosts that connect often"},
 }
 

@@ -86,6 +86,14 @@ func stateOfNames(addrs []netip.Addr, err error) State {
 	return State{Verdict: probe.Allowed, Stage: probe.StageDone, Outcome: attempt.Outcome{Kind: attempt.Connected}, Addrs: strings.Join(text, ", ")}
 }
 
+// Addresses are those of a name.
+func (s *State) Addresses() []string {
+	if s.Addrs == "" {
+		return []string{}
+	}
+	return strings.Split(s.Addrs, ", ")
+}
+
 // unsure reports whether it may be the noise of one moment: silence, or what is of the moment alone.
 func (s *State) unsure() bool {
 	if s.Outcome.Kind == attempt.TimedOut {

@@ -30,6 +30,7 @@ type probeFlags struct {
 	file, sources, output, compare, expect string
 	timeout                                time.Duration
 	rate, concurrency                      int
+	watchFlags
 }
 
 func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -43,9 +44,11 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.StringVar(&f.compare, "compare", "", "the `PROFILE` that was declared: show where it and what is observed differ, and exit with 1 where they do")
 	fs.StringVar(&f.expect, "expect", "", "a `FILE` of attempts and what must come of them: exit with 1 where something else does")
 	fs.StringVar(&f.output, "output", "text", "text, json, markdown, junit, html, or yaml: the observed profile")
+	f.watchFlags.register(fs)
 	if status, done := shell.Parse(fs, args, stdout); done {
 		return status
 	}
+	f.watchFlags.parsed(fs)
 	p, err := newProber(&f, fs.Args(), stdin, stdout, stderr)
 	if err != nil {
 		shell.Problem(stderr, "%v", err)
@@ -53,6 +56,9 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if f.every > 0 {
+		return p.watch(ctx, stop)
+	}
 	return p.run(ctx)
 }
 
@@ -66,12 +72,14 @@ type prober struct {
 	judge          probe.Judge
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	progress       *progress
 	bad            bool
 	found          report.Probe
 }
 
 func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.Writer) (*prober, error) {
-	p := &prober{probeFlags: f, plan: &measure.Plan{}, stdin: stdin, stdout: stdout, stderr: stderr}
+	p := &prober{probeFlags: f, plan: &measure.Plan{}, stdin: stdin, stdout: stdout, progress: newProgress(stderr)}
+	p.stderr, stderr = p.progress, p.progress
 	err := errors.Join(shell.Choice("sources", f.sources, "auto", "none", "all"), shell.Choice("output", f.output, "text", "json", "yaml", "markdown", "junit", "html"))
 	if f.rate < 0 || f.concurrency < 0 || f.timeout <= 0 {
 		err = errors.Join(err, errors.New("--rate and --concurrency want numbers from 0, --timeout a time above 0"))
@@ -79,6 +87,7 @@ func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.
 	if f.compare != "" && f.output == "yaml" {
 		err = errors.Join(err, errors.New("--compare shows differences, which a profile cannot hold: want --output text or json"))
 	}
+	err = errors.Join(err, f.watchFlags.check(f))
 	for _, arg := range args {
 		t, bad := probe.Parse(arg)
 		err = errors.Join(err, bad)
@@ -144,10 +153,13 @@ func (p *prober) run(ctx context.Context) int {
 		err = report.ProbeLocal(p.stdout, p.found.Observed.Local, o)
 	}
 	attempts := both(p.plan.Expected(ctx, p.judge.List), p.plan.Attempts(ctx, all))
-	for r := range measure.Run(ctx, attempts, p.limits, measure.Meet) {
+	p.progress.start(p.count())
+	for r := range measure.Run(ctx, p.progress.watching(attempts), p.limits, measure.Meet) {
 		m.Add(&r)
 		p.judge.Add(&r)
+		p.progress.result(&r)
 	}
+	p.progress.end()
 	if p.expect != "" {
 		p.found.Expected, p.found.Unmet = len(p.judge.List), p.judge.Unmet()
 	}
@@ -170,6 +182,15 @@ func (p *prober) run(ctx context.Context) int {
 		return shell.Found
 	}
 	return shell.OK
+}
+
+// count is how many attempts there are to make, and at how many hosts; 0 where that is not known beforehand.
+func (p *prober) count() (attempts, hosts int) {
+	if p.file != "" || len(p.judge.List) > 0 {
+		return 0, 0
+	}
+	attempts, hosts, _ = p.plan.Count(p.targets)
+	return attempts, hosts
 }
 
 func (p *prober) write(o report.TextOptions) error {

@@ -11,6 +11,7 @@ import (
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
 	"go.opentelemetry.io/otel/metric"
 	sdk "go.opentelemetry.io/otel/sdk/metric"
@@ -24,24 +25,26 @@ func OTLPEndpoint() (endpoint string, bad error) {
 	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") || os.Getenv("OTEL_METRICS_EXPORTER") == "none" {
 		return "", nil
 	}
-	first := func(kind string) (name, value string) {
-		for _, name := range []string{"OTEL_EXPORTER_OTLP_METRICS_" + kind, "OTEL_EXPORTER_OTLP_" + kind} {
-			if v := os.Getenv(name); v != "" {
-				return name, v
-			}
-		}
-		return "", ""
-	}
-	if _, endpoint = first("ENDPOINT"); endpoint == "" {
+	if _, endpoint = otlpVariable("ENDPOINT"); endpoint == "" {
 		return "", nil
 	}
-	if name, protocol := first("PROTOCOL"); protocol != "" && protocol != "http/protobuf" {
-		return "", fmt.Errorf("%s is %s: OTLP is sent as http/protobuf alone, which collectors take on port 4318", name, protocol)
+	if name, protocol := otlpVariable("PROTOCOL"); protocol != "" && protocol != "http/protobuf" && protocol != "grpc" {
+		return "", fmt.Errorf("%s is %q: want http/protobuf (collectors take it on port 4318) or grpc (4317)", name, protocol)
 	}
 	if !strings.HasPrefix(endpoint, "http://") && !strings.HasPrefix(endpoint, "https://") {
 		return "", fmt.Errorf("the OTLP endpoint %q is no URL: want http://HOST:4318", endpoint)
 	}
 	return endpoint, nil
+}
+
+// otlpVariable is a variable of the environment for metrics, or for all of OTLP.
+func otlpVariable(kind string) (name, value string) {
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_METRICS_" + kind, "OTEL_EXPORTER_OTLP_" + kind} {
+		if v := os.Getenv(name); v != "" {
+			return name, v
+		}
+	}
+	return "", ""
 }
 
 // otlpExporter sends a set.
@@ -57,7 +60,13 @@ const sendTimeout = 3 * time.Second
 // Send sends the set to where the environment says, every OTEL_METRIC_EXPORT_INTERVAL (60 s). Tell is called once when an export fails, and once when one
 // succeeds again: nothing else comes of it.
 func (s *Set) Send(ctx context.Context, tell func(words string)) error {
-	inner, err := otlpmetrichttp.New(ctx)
+	var inner sdk.Exporter
+	var err error
+	if _, protocol := otlpVariable("PROTOCOL"); protocol == "grpc" {
+		inner, err = otlpmetricgrpc.New(ctx)
+	} else {
+		inner, err = otlpmetrichttp.New(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("send OTLP: %w", err)
 	}

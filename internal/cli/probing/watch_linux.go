@@ -147,12 +147,20 @@ func (p *prober) watch(ctx context.Context, stop func()) int {
 }
 
 func (w *watcher) rounds(ctx context.Context) {
+	var first *probe.Matrix
+	if w.output == "text" {
+		first = w.first(ctx)
+	}
 	clock := watch.Clock{Begin: time.Now(), Interval: w.every}
 	if w.output == "json" {
 		w.wrote(report.WatchBeginJSON(w.stdout, clock.Begin, w.host, w.every, w.targets))
 	}
 	for n := 1; ; n++ {
-		r := w.round(ctx, n)
+		if ctx.Err() != nil {
+			return
+		}
+		r := w.round(ctx, n, first)
+		first = nil
 		if ctx.Err() != nil || w.failed != nil || w.watchFlags.rounds > 0 && n >= w.watchFlags.rounds {
 			return
 		}
@@ -180,20 +188,16 @@ func changesText(n uint64) string {
 }
 
 // round makes each attempt once, and those again that one try does not settle.
-func (w *watcher) round(ctx context.Context, n int) *report.WatchRound {
+func (w *watcher) round(ctx context.Context, n int, first *probe.Matrix) *report.WatchRound {
 	r := &report.WatchRound{Begin: time.Now(), Round: n}
 	w.w.BeginRound(r.Begin)
 	w.names = map[string]lookup{}
 	before := w.w.Attempts
-	var first *probe.Matrix
-	if n == 1 && w.output == "text" {
-		first = w.first(ctx)
-		w.progress.start(w.count())
-	}
 	var again []probe.Attempt
-	attempts := w.progress.watching(w.spare(w.plan.Attempts(ctx, slices.Values(w.targets))))
-	if n > 1 {
-		attempts = w.spare(w.plan.Attempts(ctx, slices.Values(w.targets)))
+	attempts := w.spare(w.plan.Attempts(ctx, slices.Values(w.targets)))
+	if n == 1 {
+		w.progress.start(w.count())
+		attempts = w.progress.watching(attempts)
 	}
 	for x := range measure.Run(ctx, attempts, w.limits, measure.Meet) {
 		if n == 1 {
@@ -247,7 +251,7 @@ func (w *watcher) ended(r *report.WatchRound, missed int) {
 	if w.output == "json" {
 		w.wrote(report.WatchRoundJSON(w.stdout, r))
 	}
-	if missed > 0 && !w.slow {
+	if missed > 0 && !w.slow && (r.Round > 1 || missed > 1) { // the first tries silence twice
 		w.slow = true
 		shell.Problem(w.stderr, "a round took %s, longer than --watch %v: the next begins at the next time that is due, and the summary tells how many were left out",
 			attempt.DurationText(r.End.Sub(r.Begin)), w.every)

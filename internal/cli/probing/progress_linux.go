@@ -45,7 +45,7 @@ type progress struct {
 	places       map[destination]*tally
 	last         destination
 	rows         []string // of destinations that have ended, and are not yet shown
-	finished     int // hosts
+	finished     int      // hosts
 	open         map[netip.Addr]int
 }
 

@@ -92,8 +92,8 @@ type watcher struct {
 	names   map[string]lookup // of this round
 	events  []watch.Event     // to be told
 	since   time.Time         // when the first of them happened
-	sink    *metrics.Set // nil: nothing is exported
-	failed  error // of writing
+	sink    *metrics.Set      // nil: nothing is exported
+	failed  error             // of writing
 
 	missed int
 	slow   bool // it was told that a round takes longer than the interval

@@ -145,15 +145,18 @@ func (p *prober) run(ctx context.Context) int {
 	host, _ := os.Hostname()
 	o := report.TextOptions{Color: shell.Colour(p.stdout), Width: shell.Columns(p.stdout)}
 	m := &probe.Matrix{}
+	p.progress.start(0, 0, localLabel)
 	p.found.Observed = &probe.Observed{
 		Name: host, Place: p.plan.Place, Environment: measure.Environment(), Resolver: measure.ReadResolver("/etc/resolv.conf"),
 		Local: measure.Local(ctx, p.plan.Place), Matrix: m,
 	}
+	p.progress.end()
 	if p.output == "text" {
 		err = report.ProbeLocal(p.stdout, p.found.Observed.Local, o)
 	}
 	attempts := both(p.plan.Expected(ctx, p.judge.List), p.plan.Attempts(ctx, all))
-	p.progress.start(p.count())
+	total, hosts := p.count()
+	p.progress.start(total, hosts, "")
 	for r := range measure.Run(ctx, p.progress.watching(attempts), p.limits, measure.Meet) {
 		m.Add(&r)
 		p.judge.Add(&r)
@@ -183,6 +186,8 @@ func (p *prober) run(ctx context.Context) int {
 	}
 	return shell.OK
 }
+
+const localLabel = "trying each source on this host, without any network"
 
 // count is how many attempts there are to make, and at how many hosts; 0 where that is not known beforehand.
 func (p *prober) count() (attempts, hosts int) {

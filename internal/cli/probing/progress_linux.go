@@ -34,7 +34,8 @@ type progress struct {
 	width    int
 	begin    time.Time // of the work; zero: there is none
 	drawn    bool
-	note     string // in place of the tally
+	note     string // in place of the tally, at once
+	label    string // in place of the tally, once patience ends
 	stop     chan struct{}
 	ended    chan struct{} // closed when the goroutine that redraws has ended
 
@@ -87,13 +88,14 @@ func (p *progress) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// start begins to show work of so many attempts at so many hosts; 0: not known.
-func (p *progress) start(total, hosts int) {
+// start begins to show work of so many attempts at so many hosts; 0: not known. Label is what is shown in place of how many; "" for nothing.
+func (p *progress) start(total, hosts int, label string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.terminal {
 		return
 	}
+	p.label = label
 	p.begin, p.total, p.hosts = time.Now(), total, hosts
 	p.planned, p.done, p.counts, p.rows = 0, 0, [3]int{}, nil
 	p.places, p.open, p.finished, p.last = map[destination]*tally{}, map[netip.Addr]int{}, 0, destination{}
@@ -163,6 +165,8 @@ func (p *progress) draw(now time.Time) {
 	case text != "":
 	case p.begin.IsZero() || now.Sub(p.begin) < patience:
 		return
+	case p.label != "":
+		text = p.label
 	default:
 		text = p.line(now)
 		if len(p.places)+p.finished > 1 {

@@ -196,7 +196,8 @@ func (w *watcher) round(ctx context.Context, n int, first *probe.Matrix) *report
 	var again []probe.Attempt
 	attempts := w.spare(w.plan.Attempts(ctx, slices.Values(w.targets)))
 	if n == 1 {
-		w.progress.start(w.count())
+		total, hosts := w.count()
+		w.progress.start(total, hosts, "")
 		attempts = w.progress.watching(attempts)
 	}
 	for x := range measure.Run(ctx, attempts, w.limits, measure.Meet) {
@@ -236,7 +237,9 @@ func (w *watcher) round(ctx context.Context, n int, first *probe.Matrix) *report
 
 // first shows what needs no network, and is where the results of the first round are shown.
 func (w *watcher) first(ctx context.Context) *probe.Matrix {
+	w.progress.start(0, 0, localLabel)
 	w.found.Observed = &probe.Observed{Name: w.host, Place: w.plan.Place, Local: measure.Local(ctx, w.plan.Place)}
+	w.progress.end()
 	w.wrote(report.ProbeLocal(w.stdout, w.found.Observed.Local, w.o))
 	return &probe.Matrix{}
 }
@@ -251,10 +254,10 @@ func (w *watcher) ended(r *report.WatchRound, missed int) {
 	if w.output == "json" {
 		w.wrote(report.WatchRoundJSON(w.stdout, r))
 	}
-	if missed > 0 && !w.slow && (r.Round > 1 || missed > 1) { // the first tries silence twice
+	if took := r.End.Sub(r.Begin); !w.slow && took > w.every+w.every/10 && (r.Round > 1 || took > 2*w.every) { // the first tries silence twice
 		w.slow = true
 		shell.Problem(w.stderr, "a round took %s, longer than --watch %v: the next begins at the next time that is due, and the summary tells how many were left out",
-			attempt.DurationText(r.End.Sub(r.Begin)), w.every)
+			attempt.DurationText(took), w.every)
 	}
 }
 

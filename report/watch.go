@@ -127,7 +127,7 @@ func (p *printer) state(s *watch.State) string {
 }
 
 func stateWords(s *watch.State) string {
-	if s.Stage == probe.StageResolve {
+	if s.Error != "" {
 		return printable("not resolved (" + s.Error + ")")
 	}
 	if s.Addrs != "" {

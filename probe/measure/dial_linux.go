@@ -59,6 +59,11 @@ func (c *call) wait(ctx context.Context) {
 	c.Took = time.Since(c.Begin)
 	c.Times.Connect = c.Took
 	c.Local = localOf(c.file)
+	if c.errno == 0 && c.Protocol == attempt.TCP && c.Local == c.Destination {
+		// On loopback the kernel may choose the port as the source that it is sent to. The socket then connects to itself (RFC 9293, section 3.5,
+		// simultaneous open), which shows that nobody listens there.
+		c.errno = unix.ECONNREFUSED
+	}
 	if c.errno != 0 {
 		_ = c.file.Close()
 		c.file = nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -19,7 +20,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 )
 
-// OTLPEndpoint is where the environment says that metrics are to be sent; "" for nowhere. Bad is why that cannot be done:
+// OTLPEndpoint is where the environment says that metrics are to be sent, without a password; "" for nowhere. Bad is why that cannot be done:
 // https://opentelemetry.io/docs/specs/otel/protocol/exporter.
 func OTLPEndpoint() (endpoint string, bad error) {
 	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") || os.Getenv("OTEL_METRICS_EXPORTER") == "none" {
@@ -31,10 +32,11 @@ func OTLPEndpoint() (endpoint string, bad error) {
 	if name, protocol := otlpVariable("PROTOCOL"); protocol != "" && protocol != "http/protobuf" && protocol != "grpc" {
 		return "", fmt.Errorf("%s is %q: want http/protobuf (collectors take it on port 4318) or grpc (4317)", name, protocol)
 	}
-	if !strings.HasPrefix(endpoint, "http://") && !strings.HasPrefix(endpoint, "https://") {
-		return "", fmt.Errorf("the OTLP endpoint %q is no URL: want http://HOST:4318", endpoint)
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return "", errors.New("the OTLP endpoint of the environment is no URL: want http://HOST:4318")
 	}
-	return endpoint, nil
+	return u.Redacted(), nil
 }
 
 // otlpVariable is a variable of the environment for metrics, or for all of OTLP.
@@ -142,7 +144,7 @@ func (o *otlpExporter) instruments(m metric.Meter) error {
 	names := gauge("sallyport.name.addresses", "{address}", "Addresses that a name was resolved to in the last round; 0 where it was not resolved.")
 	expiry := gauge("sallyport.tls.certificate.not_after", "s", "When the certificate ends that the server presents, in seconds since 1970.")
 	attempts := counter("sallyport.attempts", "{attempt}", "Attempts that were made, by outcome.")
-	changes := counter("sallyport.changes", "{change}", "Changes that were told, by target.")
+	changes := counter("sallyport.changes", "{change}", "Changes, by target. Those of what flaps count too.")
 	rounds := counter("sallyport.rounds", "{round}", "Rounds that ended.")
 	missed := counter("sallyport.rounds.missed", "{round}", "Rounds that were left out, since the one before took longer than the interval.")
 	var err error

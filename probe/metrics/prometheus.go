@@ -24,7 +24,7 @@ var (
 	unlistedDesc = prometheus.NewDesc("sallyport_attempts_unlisted",
 		"Destinations and sources that are watched and have no series of their own, since there are too many.", nil, nil)
 	attemptsDesc = prometheus.NewDesc("sallyport_attempts_total", "Attempts that were made, by outcome. Second tries count.", []string{"outcome"}, nil)
-	changesDesc  = prometheus.NewDesc("sallyport_changes_total", "Changes that were told, by target.", []string{"target"}, nil)
+	changesDesc  = prometheus.NewDesc("sallyport_changes_total", "Changes, by target. Those of what flaps count too.", []string{"target"}, nil)
 	roundsDesc   = prometheus.NewDesc("sallyport_rounds_total", "Rounds that ended.", nil, nil)
 	missedDesc   = prometheus.NewDesc("sallyport_rounds_missed_total", "Rounds that were left out, since the one before took longer than the interval.", nil, nil)
 	tookDesc     = prometheus.NewDesc("sallyport_round_duration_seconds", "How long the last round took.", nil, nil)

@@ -24,7 +24,10 @@ type Manner struct {
 //   - OpenSSH from 9.8 on adds a second to a host's penalty for each connection without a login, and refuses it from 15 s on: PerSourcePenalties in
 //     sshd_config(5). MaxStartups drops connections of everybody while too many are not logged in. fail2ban's filter reads the log.
 //   - Postfix counts and limits by smtpd_client_connection_rate_limit within anvil_rate_time_unit (60 s), and postscreen's greylisting notes who hangs up.
+//     Nobody is an early talker here: the greeting is waited for.
 //   - IRC servers throttle: InspIRCd's connectban and Solanum's throttle_count count connections of an address by the minute.
+//
+// LDAP, PostgreSQL, Redis, Kafka, MQTT and AMQP servers at most log such connections, and hold nothing against a host.
 var manners = map[string]Manner{
 	"mysql": {Service: "mysql", Most: 10, Why: "it turns a host away after max_connect_errors (100) connections without a login"},
 	"ssh":   {Service: "ssh", Every: time.Minute, Why: "it penalises hosts that connect without a login"},
@@ -58,7 +61,8 @@ type asked struct {
 // unbound is the name of the variant without a bind: the one that is allowed to ask.
 const unbound = "no bind"
 
-// Attempt makes an attempt bare where its server should not be asked now. Words is what to tell the user of that, once for each protocol.
+// Attempt makes an attempt bare where its server should not be asked now. Words is what to tell the user of that, once for each protocol
+// that was asked for, or that answers.
 func (m *Manners) Attempt(a *probe.Attempt, w *Watch, at time.Time) (words *Manner) {
 	if a.Protocol != attempt.TCP || a.Target == nil {
 		return nil
@@ -81,7 +85,7 @@ func (m *Manners) Attempt(a *probe.Attempt, w *Watch, at time.Time) (words *Mann
 	if m.asked == nil {
 		m.asked, m.told = map[place]*asked{}, map[string]bool{}
 	}
-	if !m.told[service] {
+	if there := a.Target.Service != "" || c != nil && c.state.reached(); there && !m.told[service] {
 		m.told[service] = true
 		words = &manner
 	}

@@ -114,8 +114,8 @@ func (p *prober) watch(ctx context.Context, stop func()) int {
 	}
 	w := &watcher{prober: p, targets: slices.Collect(all)}
 	end()
-	if len(w.targets) == 0 {
-		shell.Problem(p.stderr, "--watch has no targets: want HOST:PORT, or a URL such as smtp://HOST")
+	if err := w.bounded(); err != nil {
+		shell.Problem(p.stderr, "%v", err)
 		return shell.Usage
 	}
 	w.host, _ = os.Hostname()
@@ -144,6 +144,28 @@ func (p *prober) watch(ctx context.Context, stop func()) int {
 		return shell.Found
 	}
 	return shell.OK
+}
+
+// maxWatched is how much is watched at most: each attempt of a round takes half a kilobyte as long as the watch lasts.
+const maxWatched = 200_000
+
+func (w *watcher) bounded() error {
+	if len(w.targets) == 0 {
+		return errors.New("--watch has no targets: want HOST:PORT, or a URL such as smtp://HOST")
+	}
+	n := 0
+	for i := range w.targets {
+		for _, r := range w.targets[i].Ports {
+			n += r.Len()
+		}
+	}
+	if attempts, _, known := w.plan.Count(w.targets); known {
+		n = attempts
+	}
+	if n > maxWatched {
+		return fmt.Errorf("--watch would make %s attempts in each round: want at most %s", thousands(n), thousands(maxWatched))
+	}
+	return nil
 }
 
 func (w *watcher) rounds(ctx context.Context) {
@@ -269,15 +291,19 @@ func (w *watcher) add(ctx context.Context, x *probe.Result, second bool, first *
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.sink.Attempt(x)
+	changes := w.w.Changes
 	event, again := w.w.Add(x, second)
 	if again && ctx.Err() == nil {
 		return true
+	}
+	if w.w.Changes > changes {
+		w.sink.Change(watch.CellOf(&x.Attempt))
 	}
 	if first != nil {
 		first.Add(x)
 	}
 	id := watch.CellOf(&x.Attempt)
-	w.tell(event, id)
+	w.tell(event)
 	if now, there := w.w.Now(id); there {
 		w.sink.State(id, now)
 	}
@@ -287,11 +313,8 @@ func (w *watcher) add(ctx context.Context, x *probe.Result, second bool, first *
 // flushAfter is how long a change may wait for others that are told with it.
 const flushAfter = 500 * time.Millisecond
 
-func (w *watcher) tell(e *watch.Event, id watch.Cell) {
+func (w *watcher) tell(e *watch.Event) {
 	if e != nil {
-		if e.Kind != watch.Began {
-			w.sink.Change(id)
-		}
 		if len(w.events) == 0 {
 			w.since = time.Now()
 		}
@@ -308,6 +331,7 @@ func (w *watcher) flush() {
 		return
 	}
 	w.progress.clear()
+	slices.SortStableFunc(w.events, func(a, b watch.Event) int { return a.At.Compare(b.At) })
 	if w.output == "json" {
 		w.wrote(report.WatchJSON(w.stdout, w.events))
 	} else {
@@ -361,7 +385,7 @@ func (w *watcher) exporters(ctx context.Context) (*metrics.Set, error) {
 		if err := s.Send(context.WithoutCancel(ctx), tell); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
-		tell("metrics are sent to " + endpoint + " too, as the environment asks (OTLP)")
+		tell("metrics are sent to " + endpoint + ", as the environment asks (OTLP)")
 	}
 	return s, nil
 }
@@ -397,7 +421,11 @@ func (w *watcher) resolve(ctx context.Context, name string) ([]netip.Addr, error
 		shell.Problem(w.stderr, "%s: %v", name, err)
 	}
 	w.sink.Lookup(name, len(addrs), time.Since(begin), err)
-	w.tell(w.w.Resolved(name, addrs, err, time.Now()), watch.Cell{Name: name})
+	changes := w.w.Changes
+	w.tell(w.w.Resolved(name, addrs, err, time.Now()))
+	if w.w.Changes > changes {
+		w.sink.Change(watch.Cell{Name: name})
+	}
 	return addrs, err
 }
 

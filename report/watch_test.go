@@ -51,7 +51,10 @@ func TestWatchText(t *testing.T) {
 		At: noon.Add(time.Hour), Begin: noon, Rounds: 120, Missed: 1, Attempts: 1200, Retries: 5, Noise: 4, Changes: 2, Held: []watch.Held{
 			{Cell: cell(5432, "no bind"), State: up, Changes: 2, Spans: []watch.Span{{State: up, Held: 59 * time.Minute, Times: 2}, {State: silent, Held: time.Minute, Times: 1}}},
 			{Cell: cell(22, "no bind"), State: up, Changes: 40, Flapping: true, Spans: []watch.Span{{State: up, Held: 40 * time.Minute, Times: 20}}, Other: 20 * time.Minute},
-			{Cell: cell(443, "no bind"), State: up}, {Cell: cell(444, "no bind"), State: up}, {Cell: cell(1, "any address"), State: eacces}, {Cell: name, State: watch.State{Addrs: "192.0.2.7"}},
+			{Cell: cell(443, "no bind"), State: up},
+			{Cell: cell(444, "no bind"), State: up},
+			{Cell: cell(1, "any address"), State: eacces},
+			{Cell: name, State: watch.State{Addrs: "192.0.2.7"}},
 		},
 	}, TextOptions{Width: 100}); err != nil {
 		t.Fatal(err)

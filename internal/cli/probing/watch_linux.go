@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -411,6 +412,9 @@ func (w *watcher) resolve(ctx context.Context, name string) ([]netip.Addr, error
 	if ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return nil, ctx.Err() // interrupted: that says nothing of the name
 	}
+	if err != nil {
+		err = lookupError(err)
+	}
 	slices.SortFunc(addrs, netip.Addr.Compare)
 	addrs = slices.Compact(addrs)
 	w.mu.Lock()
@@ -427,6 +431,24 @@ func (w *watcher) resolve(ctx context.Context, name string) ([]netip.Addr, error
 		w.sink.Change(watch.Cell{Name: name})
 	}
 	return addrs, err
+}
+
+// lookupError is an error in words that stay the same as long as it does.
+func lookupError(err error) error {
+	var d *net.DNSError
+	switch {
+	case !errors.As(err, &d):
+		return err
+	case d.IsNotFound:
+		return errors.New("no such host")
+	case d.IsTimeout:
+		return errors.New("the resolver does not answer")
+	}
+	words := d.Err
+	if i := strings.LastIndex(words, ": "); i >= 0 {
+		words = words[i+2:]
+	}
+	return errors.New("resolver: " + words)
 }
 
 // finish writes the summary.

@@ -1,6 +1,8 @@
 package probing
 
 import (
+	"errors"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +14,7 @@ func TestWatchFlags(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"--watch 0s 192.0.2.1:1", "--watch wants a time above 0"},
 		{"--watch -1s 192.0.2.1:1", "--watch wants a time above 0"},
-		{"--watch 30 192.0.2.1:1", "missing unit in duration"},
+		{"--watch 30 192.0.2.1:1", "parse error"},
 		{"--watch 4s 192.0.2.1:1", "rounds less than 5s apart want --rate too"},
 		{"--watch 30s", "--watch has no targets"},
 		{"--count 3 192.0.2.1:1", "--count is for --watch INTERVAL"},
@@ -29,6 +31,21 @@ func TestWatchFlags(t *testing.T) {
 		var out, errs strings.Builder
 		if status := runProbe(strings.Fields(c.args), strings.NewReader(""), &out, &errs); status != shell.Usage || !strings.Contains(errs.String(), c.want) || out.Len() > 0 {
 			t.Errorf("%s: status %d, %s%s", c.args, status, out.String(), errs.String())
+		}
+	}
+}
+
+// TestLookupError has errors be the same from round to round: the words of package net name a port that is another each time.
+func TestLookupError(t *testing.T) {
+	for want, err := range map[string]error{
+		"no such host":                 &net.DNSError{Err: "no such host", Name: "a.test", Server: "127.0.0.1:53", IsNotFound: true},
+		"the resolver does not answer": &net.DNSError{Err: "read udp 127.0.0.1:40001->127.0.0.1:53: i/o timeout", IsTimeout: true},
+		"resolver: connection refused": &net.DNSError{Err: "read udp 127.0.0.1:40001->127.0.0.1:53: read: connection refused"},
+		"resolver: server misbehaving": &net.DNSError{Err: "server misbehaving", IsTemporary: true},
+		"what is no error of a lookup": errors.New("what is no error of a lookup"),
+	} {
+		if got := lookupError(err).Error(); got != want {
+			t.Errorf("%v: %s, want %s", err, got, want)
 		}
 	}
 }

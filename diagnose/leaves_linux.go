@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/attempt"
@@ -20,7 +21,13 @@ const (
 	leavesQuiet = 950 * time.Millisecond  // nor does it retransmit so soon
 	leavesPoll  = 2 * time.Millisecond
 	leavesPhase = 430 * time.Millisecond // between the retransmissions of the other counterfactuals, which begin all at the same time
+	leavesApart = 23 * time.Millisecond  // between those of connects that are watched at the same time, several times leavesPoll and a tick of the kernel
+	leavesTurns = 20                     // so many before they come round
 )
+
+// leavesTurn keeps connects that are watched at the same time out of each other's retransmissions: failures that come together, as those of two ports
+// that are silent, would else retransmit together, and one that is discarded here would count for the others.
+var leavesTurn atomic.Uint32
 
 // leaves makes a TCP connect and tells whether its packets leave the IP layer of this machine; Unknown where they were answered, or it
 // can't be told. It needs no rights: a retransmission that the machine itself discards (a packet filter's output, an eBPF program of
@@ -33,7 +40,7 @@ func leaves(ctx context.Context, a attempt.Attempt) Answer {
 		return Unknown
 	}
 	defer netstat.Close()
-	pause(ctx, leavesPhase)
+	pause(ctx, leavesPhase+leavesApart*time.Duration(leavesTurn.Add(1)%leavesTurns))
 	fd := startConnect(a)
 	if fd < 0 {
 		return Unknown

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/sallyport/sallyport/attempt"
 )
 
 // Platform is what marks the place that a process runs in: its environment, and files that the platform put into its root directory.
@@ -119,31 +121,20 @@ func (p *Platform) hosts(text string) {
 
 // resolver reads an /etc/resolv.conf. The kubelet's has a search list that begins NAMESPACE.svc.DOMAIN, svc.DOMAIN.
 func (p *Platform) resolver(text string) {
-	var search []string
-	for line := range strings.Lines(text) {
-		fields := strings.Fields(line)
-		if len(fields) < 2 {
-			continue
-		}
-		switch fields[0] {
-		case "nameserver":
-			if a, err := netip.ParseAddr(fields[1]); err == nil {
-				p.Resolvers = append(p.Resolvers, a.Unmap())
-			}
-		case "search":
-			search = fields[1:]
-		}
+	r := attempt.ParseResolver(text)
+	for _, a := range r.Servers {
+		p.Resolvers = append(p.Resolvers, a.Unmap())
 	}
-	p.searched(search)
+	p.searched(r.Search)
 }
 
 func (p *Platform) searched(search []string) {
 	if len(search) < 2 {
 		return
 	}
-	namespace, rest, ok := strings.Cut(strings.TrimSuffix(search[0], "."), ".")
+	namespace, rest, ok := strings.Cut(search[0], ".")
 	domain, svc := strings.CutPrefix(rest, "svc.")
-	if !ok || !svc || !isLabel(namespace) || strings.TrimSuffix(search[1], ".") != rest {
+	if !ok || !svc || !isLabel(namespace) || search[1] != rest {
 		return
 	}
 	p.Kubernetes, p.Domain = true, domain

@@ -10,6 +10,8 @@ type Answer struct {
 	Banner  string         // its first bytes, printable, where it is not known what it speaks
 	TLS     *TLS           // nil: none was spoken
 	Skew    *time.Duration // how far its clock is ahead of this host's; nil: it told no time
+
+	Reflected *Reflected // what a reflector saw; nil: it was none
 }
 
 // TLS is what a TLS handshake showed of the server.

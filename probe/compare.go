@@ -34,7 +34,7 @@ type Comparison struct {
 func (m *Matrix) Compare(declared *profile.Profile) Comparison {
 	var c Comparison
 	for _, r := range m.Rows() {
-		if r.Device != "" || r.NoPort || r.Bound.Kind == attempt.SourceGiven && slices.Contains(NotLocal[:], r.Bound.Addr.Addr()) {
+		if r.Device != "" || r.NoPort || r.Foreign {
 			continue
 		}
 		for _, e := range r.Ends {

@@ -23,11 +23,12 @@ type Expectation struct {
 
 var wants = []string{"allowed", "denied", "connected", "refused", "timed out", "unreachable"}
 
-// Met reports whether a result is as expected. What is inconclusive meets neither allowed nor denied.
+// Met reports whether a result is as expected. What is inconclusive meets neither allowed nor denied, and where a protocol is expected its handshake has to
+// succeed.
 func (x *Expectation) Met(r *Result) bool {
 	switch x.Want {
 	case "allowed":
-		return r.Verdict == Allowed
+		return r.Verdict == Allowed && r.Stage != StageHandshake
 	case "denied":
 		return r.Verdict == Denied
 	}

@@ -29,19 +29,21 @@ type MatrixRow struct {
 	Bound    attempt.Source
 	Device   string
 	NoPort   bool
+	Foreign  bool
 	Ends     []*End
 }
 
 // End is what came of some ports of a row.
 type End struct {
-	Verdict Verdict
-	Stage   Stage
-	Outcome attempt.Outcome
-	Layer   Layer
-	Answer  *Answer
-	Words   string
-	Took    time.Duration // the longest
-	Local   netip.Addr    // the address that it was sent from; not valid where there was none, or several
+	Protocol attempt.Protocol
+	Verdict  Verdict
+	Stage    Stage
+	Outcome  attempt.Outcome
+	Layer    Layer
+	Answer   *Answer
+	Words    string
+	Took     time.Duration // the longest
+	Local    netip.Addr    // the address that it was sent from; not valid where there was none, or several
 
 	ports []uint16
 }
@@ -74,7 +76,7 @@ func (m *Matrix) Add(r *Result) {
 	row := m.byKey[key]
 	if row == nil {
 		row = &MatrixRow{
-			Target: target, Name: r.Name, Addr: r.Destination.Addr(), Protocol: r.Protocol, Source: r.Variant, Bound: r.Source, Device: r.Device, NoPort: r.NoPort,
+			Target: target, Name: r.Name, Addr: r.Destination.Addr(), Protocol: r.Protocol, Source: r.Variant, Bound: r.Source, Device: r.Device, NoPort: r.NoPort, Foreign: r.Foreign,
 		}
 		m.byKey[key] = row
 		m.rows = append(m.rows, row)
@@ -90,9 +92,34 @@ func (m *Matrix) Add(r *Result) {
 		}
 	}
 	row.Ends = append(row.Ends, &End{
-		Verdict: r.Verdict, Stage: r.Stage, Outcome: r.Outcome, Layer: r.Layer, Answer: r.Answer, Words: r.Words, Took: r.Took, Local: r.Local.Addr(),
+		Protocol: r.Protocol,
+		Verdict:  r.Verdict, Stage: r.Stage, Outcome: r.Outcome, Layer: r.Layer, Answer: r.Answer, Words: r.Words, Took: r.Took, Local: r.Local.Addr(),
 		ports: []uint16{r.Destination.Port()},
 	})
+}
+
+// Denier corrects the layer of one attempt that was denied, once it is known who did it.
+func (m *Matrix) Denier(a attempt.Attempt, l Layer) {
+	for _, r := range m.rows {
+		if r.Addr != a.Destination.Addr() || r.Protocol != a.Protocol || r.Bound != a.Source || r.Device != a.Device {
+			continue
+		}
+		for _, e := range r.Ends {
+			at := slices.Index(e.ports, a.Destination.Port())
+			if at < 0 || e.Verdict != Denied || e.Layer == l {
+				continue
+			}
+			if len(e.ports) == 1 {
+				e.Layer = l
+				continue
+			}
+			e.ports = slices.Delete(e.ports, at, at+1)
+			own := *e
+			own.Layer, own.ports = l, []uint16{a.Destination.Port()}
+			r.Ends = append(r.Ends, &own)
+			break
+		}
+	}
 }
 
 // Rows are the rows in the order in which their first attempts ended, those of one destination together, and the ends of each by
@@ -100,7 +127,7 @@ func (m *Matrix) Add(r *Result) {
 func (m *Matrix) Rows() []*MatrixRow {
 	first := map[rowKey]int{}
 	for i, r := range m.rows {
-		k := rowKey{target: r.Target, addr: r.Addr, proto: r.Protocol}
+		k := r.destination()
 		if _, there := first[k]; !there {
 			first[k] = i
 		}
@@ -112,12 +139,15 @@ func (m *Matrix) Rows() []*MatrixRow {
 	rows := slices.Clone(m.rows)
 	slices.SortStableFunc(rows, func(a, b *MatrixRow) int {
 		return cmp.Or(
-			cmp.Compare(first[rowKey{target: a.Target, addr: a.Addr, proto: a.Protocol}], first[rowKey{target: b.Target, addr: b.Addr, proto: b.Protocol}]),
+			cmp.Compare(first[a.destination()], first[b.destination()]),
 			cmp.Compare(a.order(), b.order()),
 		)
 	})
 	return rows
 }
+
+// Plain reports whether the kernel chose the source.
+func (r *MatrixRow) Plain() bool { return r.order() == 0 }
 
 // order puts no bind first, and devices last.
 func (r *MatrixRow) order() int {
@@ -139,71 +169,4 @@ func (a *Answer) equal(b *Answer) bool {
 		return a == b
 	}
 	return a.Service == b.Service && a.Version == b.Version && a.Banner == b.Banner && slices.Equal(a.Detail, b.Detail)
-}
-
-// Contrast is a way to choose the source that fails where no bind succeeds, or the other way round: the bind made the difference.
-type Contrast struct {
-	Source  string
-	Bound   attempt.Source
-	Device  string
-	NoPort  bool
-	Verdict Verdict // with the source: the contrary holds without
-	Stage   Stage
-	Outcome attempt.Outcome
-	Took    time.Duration
-	Count   int // destinations and ports
-	Of      int // of how many that were tried so
-}
-
-// Contrasts are what stands out of a matrix: where nothing but the source was another, and the end was.
-func (m *Matrix) Contrasts() []Contrast {
-	type where struct {
-		target string
-		addr   netip.Addr
-		proto  attempt.Protocol
-		port   uint16
-	}
-	plain := map[where]Verdict{}
-	for _, r := range m.rows {
-		if r.order() != 0 {
-			continue
-		}
-		for _, e := range r.Ends {
-			for _, p := range e.ports {
-				plain[where{r.Target, r.Addr, r.Protocol, p}] = e.Verdict
-			}
-		}
-	}
-	var list []Contrast
-	tried := map[string]int{}
-	for _, r := range m.Rows() {
-		if r.order() == 0 {
-			continue
-		}
-		for _, e := range r.Ends {
-			for _, p := range e.ports {
-				without, there := plain[where{r.Target, r.Addr, r.Protocol, p}]
-				if !there || without == Inconclusive {
-					continue
-				}
-				tried[r.Source]++
-				if e.Verdict == Inconclusive || e.Verdict == without {
-					continue
-				}
-				i := slices.IndexFunc(list, func(c Contrast) bool {
-					return c.Source == r.Source && c.Verdict == e.Verdict && c.Stage == e.Stage && c.Outcome == e.Outcome
-				})
-				if i < 0 {
-					list = append(list, Contrast{Source: r.Source, Bound: r.Bound, Device: r.Device, NoPort: r.NoPort, Verdict: e.Verdict, Stage: e.Stage, Outcome: e.Outcome})
-					i = len(list) - 1
-				}
-				list[i].Count++
-				list[i].Took = max(list[i].Took, e.Took)
-			}
-		}
-	}
-	for i := range list {
-		list[i].Of = tried[list[i].Source]
-	}
-	return list
 }

@@ -36,6 +36,7 @@ func (o *Observed) Profile() *profile.Profile {
 	if o.Matrix.Attempts == 0 {
 		p.Description = fmt.Sprintf("measured on %s, without any network; what was not tried counts as allowed", oneLine(o.Name))
 	}
+	p.Facts.SeenAs = o.Matrix.SeenAs()
 	if o.Place != nil {
 		p.Facts.Addresses = slices.Concat(o.Place.Addresses, o.Place.Loopbacks)
 		p.Facts.Addresses = slices.DeleteFunc(p.Facts.Addresses, netip.Addr.IsLinkLocalUnicast)
@@ -208,10 +209,10 @@ func (e *End) verdict() (profile.Verdict, bool) {
 	case attempt.Refused:
 		return profile.Verdict{Kind: profile.Refuse}, true
 	case attempt.Unreachable:
-		if e.Layer == OnTheWay {
-			return profile.Verdict{Kind: profile.Unreachable}, true
+		if e.Layer == LocalRoute {
+			return profile.Verdict{Kind: profile.DenyErrno, Errno: e.Outcome.Errno}, true
 		}
-		return profile.Verdict{Kind: profile.DenyErrno, Errno: e.Outcome.Errno}, true
+		return profile.Verdict{Kind: profile.Unreachable}, true
 	case attempt.Denied, attempt.Failed:
 		return profile.Verdict{Kind: profile.DenyErrno, Errno: e.Outcome.Errno}, e.Verdict == Denied
 	}

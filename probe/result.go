@@ -60,6 +60,8 @@ type Attempt struct {
 	Variant string  // the name of the way in which the source was chosen: "no bind"
 	NoPort  bool    // with a source without a port: IP_BIND_ADDRESS_NO_PORT (ip(7)), so that connect chooses the port
 
+	Foreign bool // the source is no address of this host
+
 	Expected *Expectation // that it shows to be met or not; nil for none
 
 	// Bare gives the connection up before it is complete: that the other end's kernel answers is all it shows, and no program there learns of it.
@@ -100,11 +102,17 @@ func (r *Result) Judge() {
 		if r.Protocol == attempt.UDP && r.Answer == nil { // connect(2) sends nothing
 			r.Verdict = Inconclusive
 		}
+		if r.Target != nil && r.Target.ForReflector() && (r.Answer == nil || r.Answer.Reflected == nil) { // it may be something on the way that accepted
+			r.Verdict = Inconclusive
+		}
 	case attempt.Refused: // a closed port answers like a firewall that rejects
 		r.Verdict, r.Layer = Inconclusive, FarEnd
 	case attempt.TimedOut:
 		r.Verdict, r.Layer = Denied, OnTheWay
-		if r.Protocol == attempt.UDP || r.Stage == StageHandshake { // many servers don't answer what they don't understand
+		switch {
+		case r.Stage == StageHandshake: // many servers don't answer what they don't understand
+			r.Verdict, r.Layer = Inconclusive, NoLayer
+		case r.Protocol == attempt.UDP:
 			r.Verdict = Inconclusive
 		}
 	case attempt.Unreachable:
@@ -114,7 +122,7 @@ func (r *Result) Judge() {
 		}
 	case attempt.Denied:
 		r.Verdict, r.Layer = Denied, LocalCall
-		if r.Stage == StageConnect && r.Outcome.Errno == attempt.EPERM {
+		if r.Stage == StageHandshake && r.Outcome.Errno == attempt.EPERM { // of a send; a packet filter makes a connect time out, or be refused
 			r.Layer = LocalFirewall
 		}
 		if r.Stage == StageConnect && r.Outcome.Errno == attempt.EACCES && !r.AtOnce {

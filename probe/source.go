@@ -2,17 +2,19 @@ package probe
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/sallyport/sallyport/attempt"
 )
 
 // Variant is one way to choose the source of an attempt.
 type Variant struct {
-	Name   string // for people: "no bind", "any address", "10.0.0.7"
-	Family attempt.Family
-	Source attempt.Source
-	Device string
-	NoPort bool
+	Name    string // for people: "no bind", "any address", "10.0.0.7"
+	Family  attempt.Family
+	Source  attempt.Source
+	Device  string
+	NoPort  bool
+	Foreign bool // the address is none of this host
 }
 
 // Place is what the sources of a place are made of.
@@ -22,17 +24,30 @@ type Place struct {
 	Devices   []string     // that are up, loopback first
 }
 
-// NotLocal are addresses that no host has: of the documentation's prefixes (RFC 5737, RFC 3849).
-var NotLocal = [2]netip.Addr{netip.MustParseAddr("192.0.2.254"), netip.MustParseAddr("2001:db8::fffe")}
+// foreign are addresses that hardly a host has: of the documentation's prefixes (RFC 5737, RFC 3849).
+var foreign = map[attempt.Family][]netip.Addr{
+	attempt.IPv4: {netip.MustParseAddr("192.0.2.254"), netip.MustParseAddr("198.51.100.254"), netip.MustParseAddr("203.0.113.254")},
+	attempt.IPv6: {netip.MustParseAddr("2001:db8::fffe"), netip.MustParseAddr("2001:db8:1::fffe"), netip.MustParseAddr("2001:db8:2::fffe")},
+}
+
+// foreign is an address that this place has not; not valid where it has them all.
+func (p *Place) foreign(family attempt.Family) netip.Addr {
+	for _, a := range foreign[family] {
+		if !slices.Contains(p.Addresses, a) && !slices.Contains(p.Loopbacks, a) {
+			return a
+		}
+	}
+	return netip.Addr{}
+}
 
 // lowPort is a port below 1024 that has no service (RFC 6335, reserved).
 const lowPort = 1023
 
 // Variants are the ways to choose a source in a place, for a family. Fixed is a port that was free a moment ago.
 func (p *Place) Variants(family attempt.Family, fixed uint16) []Variant {
-	wild, loop, foreign := netip.IPv4Unspecified(), netip.AddrFrom4([4]byte{127, 0, 0, 1}), NotLocal[0]
+	wild, loop := netip.IPv4Unspecified(), netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	if family == attempt.IPv6 {
-		wild, loop, foreign = netip.IPv6Unspecified(), netip.IPv6Loopback(), NotLocal[1]
+		wild, loop = netip.IPv6Unspecified(), netip.IPv6Loopback()
 	}
 	list := []Variant{{Name: "no bind", Family: family}}
 	add := func(name string, a netip.Addr, port uint16) {
@@ -54,7 +69,13 @@ func (p *Place) Variants(family attempt.Family, fixed uint16) []Variant {
 			add(a.String(), a, 0)
 		}
 	}
-	add("not a local address, "+foreign.String(), foreign, 0)
+	if a := p.foreign(family); a.IsValid() {
+		first := len(list)
+		add("not a local address, "+a.String(), a, 0)
+		for i := range list[first:] {
+			list[first+i].Foreign = true
+		}
+	}
 	if fixed != 0 {
 		add("a fixed port", wild, fixed)
 	}
@@ -67,11 +88,26 @@ func (p *Place) Variants(family attempt.Family, fixed uint16) []Variant {
 
 // To is an attempt by this variant.
 func (v *Variant) To(to netip.AddrPort, protocol attempt.Protocol) Attempt {
-	return Attempt{Attempt: attempt.Attempt{Protocol: protocol, Source: v.Source, Destination: to, Device: v.Device}, Variant: v.Name, NoPort: v.NoPort}
+	return Attempt{Attempt: attempt.Attempt{Protocol: protocol, Source: v.Source, Destination: to, Device: v.Device}, Variant: v.Name, NoPort: v.NoPort, Foreign: v.Foreign}
 }
 
 // LocalRow is what came of one way to choose the source, at a far end on loopback.
 type LocalRow struct {
 	Variant
 	TCP, UDP Result
+}
+
+// Ordinary reports whether both ends are those of any host: each source connects there, but an address that is not local, and a device that does
+// not lead to loopback.
+func (r *LocalRow) Ordinary() bool {
+	for _, x := range []*Result{&r.TCP, &r.UDP} {
+		row := &MatrixRow{Addr: x.Destination.Addr(), Device: r.Device, Foreign: r.Foreign}
+		if x.Verdict != Allowed && !row.Ordinary(&End{Stage: x.Stage, Outcome: x.Outcome}) {
+			return false
+		}
+		if x.Verdict == Allowed && r.Foreign {
+			return false
+		}
+	}
+	return true
 }

@@ -92,6 +92,12 @@ var schemes = map[string]scheme{
 	"socks5h":     {"socks5", attempt.TCP, 1080}, // as curl has it, where the proxy looks names up
 	"http-proxy":  {"http-proxy", attempt.TCP, 3128},
 	"https-proxy": {"https-proxy", attempt.TCP, 3129},
+
+	// sallyport reflect, on its own port; a path is the name that TLS and HTTP say.
+	"reflect":      {reflectBare, attempt.TCP, 7531},
+	"reflect+udp":  {reflectBare, attempt.UDP, 7531},
+	"reflect+tls":  {reflectTLS, attempt.TCP, 7531},
+	"reflect+http": {reflectHTTP, attempt.TCP, 7531},
 }
 
 // Schemes are those that a target may have, sorted.
@@ -128,6 +134,14 @@ func Parse(text string) (Target, error) {
 	}
 	if t.Host, t.Addr, err = parseHost(host); err != nil {
 		return t, fmt.Errorf("%q: %w", text, err)
+	}
+	if said := t.SaidName(); t.ForReflector() && said != "" {
+		switch {
+		case t.Service == reflectBare:
+			return t, fmt.Errorf("%q: no name is said there: want reflect+tls:// or reflect+http:// with a name", text)
+		case !isName(strings.ToLower(said)):
+			return t, fmt.Errorf("%q: %q is no name that TLS or HTTP can say: want reflect+tls://HOST:PORT/NAME", text, said)
+		}
 	}
 	switch {
 	case ports != "":

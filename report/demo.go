@@ -182,8 +182,6 @@ func (r *DemoRun) findings(p *printer) error {
 	return nil
 }
 
-const green = "\x1b[32m"
-
 func demoColor(r *DemoRun) string {
 	if r.Outcome.Kind == attempt.Connected {
 		return green

@@ -20,7 +20,7 @@ func schema(t *testing.T, name string) *jsonschema.Schema {
 	t.Helper()
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
-	for _, file := range []string{"run.schema.json", "events.schema.json", "sheet.schema.json"} {
+	for _, file := range []string{"run.schema.json", "events.schema.json", "sheet.schema.json", "probe.schema.json"} {
 		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(mustRead(t, filepath.Join("..", "docs", file))))
 		if err != nil {
 			t.Fatal(err)

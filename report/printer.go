@@ -13,9 +13,11 @@ type printer struct {
 }
 
 const (
-	bold  = "\x1b[1m"
-	red   = "\x1b[1;31m"
-	reset = "\x1b[0m"
+	bold   = "\x1b[1m"
+	red    = "\x1b[1;31m"
+	green  = "\x1b[32m"
+	yellow = "\x1b[33m"
+	reset  = "\x1b[0m"
 )
 
 // head writes a first line, "sallyport: label: text"; the label may be empty.

@@ -26,24 +26,12 @@ func ProbeHTML(w io.Writer, found *Probe) error {
 	if m.Attempts > 0 {
 		h.raw("<p>").text(fmt.Sprintf("%d attempts, %s to %s", m.Attempts, m.Begin.UTC().Format(time.RFC3339), m.End.UTC().Format(time.RFC3339))).raw("</p>\n")
 	}
-	h.raw("<p class=key><span class=allowed>✓ allowed</span><span class=denied>✗ denied</span><span class=inconclusive>? proves nothing</span></p>\n")
+	h.raw("<p class=key><span class=allowed>✓ allowed</span><span class=denied>✗ denied</span><span class=inconclusive>? proves nothing</span><span class=ordinary>– as on every host</span></p>\n")
 	h.outstanding(found)
-	h.raw("<h2>Without any network</h2>\n<div class=grid><table>\n<thead><tr><th></th><th>tcp</th><th>udp</th></tr></thead>\n")
-	for i := range found.Observed.Local {
-		r := &found.Observed.Local[i]
-		h.raw("<tr><th scope=row>").text(r.Name + ", " + r.Family.String()).raw("</th>")
-		h.cell(r.TCP.Verdict, endText(&r.TCP), "").cell(r.UDP.Verdict, endText(&r.UDP), "").raw("</tr>\n")
-	}
-	h.raw("</table></div>\n")
 	rows := m.Rows()
-	for len(rows) > 0 {
-		n := 1
-		for n < len(rows) && rows[n].Target == rows[0].Target && rows[n].Addr == rows[0].Addr && rows[n].Protocol == rows[0].Protocol {
-			n++
-		}
-		h.destination(rows[:n])
-		rows = rows[n:]
-	}
+	h.heat(rows)
+	h.sources(found.Observed.Local, rows)
+	h.details(rows)
 	h.raw("</html>\n")
 	_, err := io.WriteString(w, h.b.String())
 	return err
@@ -60,8 +48,17 @@ func (p *page) outstanding(found *Probe) {
 	for i := range found.Unmet {
 		list = append(list, "not as expected: "+unmetWords(&found.Unmet[i]))
 	}
+	for _, a := range found.Observed.Matrix.AcceptsAll() {
+		list = append(list, acceptsWords(a))
+	}
+	if n := found.Observed.Matrix.EveryBindFails(); n > 0 {
+		list = append(list, everyBindWords(n))
+	}
 	for _, c := range found.Observed.Matrix.Contrasts() {
 		list = append(list, contrastWords(&c))
+	}
+	for _, c := range found.Observed.Matrix.NameContrasts() {
+		list = append(list, nameContrastWords(&c))
 	}
 	for _, u := range found.Unresolved {
 		list = append(list, u.Target+": "+u.Error)
@@ -76,48 +73,182 @@ func (p *page) outstanding(found *Probe) {
 	p.raw("</ul>\n")
 }
 
-func (p *page) cell(v probe.Verdict, text, small string) *page {
+// cell writes one cell. Ordinary is what happens on every host alike, and is no news.
+func (p *page) cell(v probe.Verdict, ordinary bool, text, more string) *page {
 	sign := [...]string{probe.Inconclusive: "?", probe.Allowed: "✓", probe.Denied: "✗"}[v]
-	p.raw("<td class=", v.String(), "><b>", sign, "</b>").text(text)
-	if small != "" {
-		p.raw("<br><small>").text(small).raw("</small>")
+	class := v.String()
+	if ordinary && v != probe.Allowed {
+		sign, class = "–", "ordinary"
 	}
-	return p.raw("</td>")
+	p.raw("<td class=", class, " title=\"").text(text+more).raw("\"><b>", sign, "</b> <span>").text(text)
+	return p.raw("</span></td>")
 }
 
-// destination is the grid of one destination. Its columns are ranges of ports that no row divides.
-func (p *page) destination(rows []*probe.MatrixRow) {
-	head := rows[0].Addr.String()
-	if rows[0].Name != "" {
-		head = rows[0].Name + " (" + head + ")"
+func (p *page) end(r *probe.MatrixRow, e *probe.End) *page {
+	if e == nil {
+		return p.raw("<td></td>")
 	}
-	p.raw("<h2>").text(head + " by " + rows[0].Protocol.String()).raw("</h2>\n<div class=grid><table>\n")
-	columns := columnsOf(rows)
-	p.raw("<thead><tr><th></th>")
+	more := strings.TrimPrefix(endWords(e), ended(e.Protocol, e.Stage, e.Outcome, e.Took))
+	return p.cell(e.Verdict, r.Ordinary(e), shortEnd(e), more)
+}
+
+// shortEnd is an end in two words at most: what answered, or how it failed.
+func shortEnd(e *probe.End) string {
+	switch k := e.Outcome.Kind; {
+	case k == attempt.Connected && e.Answer != nil && e.Answer.Service != "":
+		return e.Answer.Service
+	case k == attempt.TimedOut && e.Stage != probe.StageHandshake:
+		return "silence"
+	case k == attempt.Denied || k == attempt.Failed || k == attempt.Unreachable && e.Outcome.Errno != 0:
+		return e.Outcome.Errno.Name()
+	case e.Stage == probe.StageHandshake:
+		return "no handshake"
+	}
+	return e.Outcome.Kind.String()
+}
+
+// wideGrid is how many columns a grid may have whose cells have words.
+const wideGrid = 10
+
+// heat is a grid with a row for each destination and a column for ports that no row divides.
+func (p *page) heat(rows []*probe.MatrixRow) {
+	var plain []*probe.MatrixRow
+	for _, r := range rows {
+		if r.Plain() {
+			plain = append(plain, r)
+		}
+	}
+	if len(plain) == 0 {
+		return
+	}
+	columns := columnsOf(plain)
+	class := ""
+	if len(columns) > wideGrid {
+		class = " class=signs"
+	}
+	p.raw("<h2>Destinations, without a bind</h2>\n<div class=grid><table", class, ">\n<thead><tr><th></th>")
 	for _, c := range columns {
-		p.raw("<th>").text(c.String()).raw("</th>")
+		p.raw("<th scope=col>").text(c.String()).raw("</th>")
 	}
 	p.raw("</tr></thead>\n")
-	for _, r := range rows {
-		p.raw("<tr><th scope=row>").text(r.Source).raw("</th>")
+	for len(plain) > 0 {
+		name := targetText(plain[0])
+		same := func(r *probe.MatrixRow) bool { return targetText(r) == name }
+		p.raw("<tr><th scope=row>").text(name).raw("</th>")
 		for _, c := range columns {
-			e := endAt(r, c.first)
-			if e == nil {
+			i := slices.IndexFunc(plain, func(r *probe.MatrixRow) bool { return same(r) && endAt(r, c.first) != nil })
+			if i < 0 {
 				p.raw("<td></td>")
 				continue
 			}
-			small := ""
-			if e.Answer != nil {
-				small = strings.TrimPrefix(answerText(e.Answer), ", ")
-			}
-			if e.Outcome.Kind != attempt.Connected && e.Layer != probe.NoLayer {
-				small = e.Layer.String()
-			}
-			p.cell(e.Verdict, ended(e.Stage, e.Outcome, e.Took), small)
+			p.end(plain[i], endAt(plain[i], c.first))
 		}
 		p.raw("</tr>\n")
+		plain = slices.DeleteFunc(plain, same)
 	}
 	p.raw("</table></div>\n")
+}
+
+// targetText is a destination, with the scheme that it was given with.
+func targetText(r *probe.MatrixRow) string {
+	text := destinationText(r) + " " + r.Protocol.String()
+	if scheme, _, is := strings.Cut(r.Target, "://"); is && scheme != r.Protocol.String() {
+		text = destinationText(r) + " " + scheme
+	}
+	return text
+}
+
+// sources is a grid with a row for each way to choose the source: here, without any network, and then to each destination that was tried from
+// more than one.
+func (p *page) sources(local []probe.LocalRow, rows []*probe.MatrixRow) {
+	type place struct{ target, addr, protocol string }
+	at := func(r *probe.MatrixRow) place { return place{r.Target, r.Addr.String(), r.Protocol.String()} }
+	cells := map[place]map[string]*probe.MatrixRow{}
+	var places []place
+	var names []string
+	name := func(n string) {
+		if !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	for i := range local {
+		name(local[i].Name)
+	}
+	for _, r := range rows {
+		if cells[at(r)] == nil {
+			cells[at(r)] = map[string]*probe.MatrixRow{}
+			places = append(places, at(r))
+		}
+		cells[at(r)][r.Source] = r
+		name(r.Source)
+	}
+	places = slices.DeleteFunc(places, func(x place) bool { return len(cells[x]) < 2 })
+	p.raw("<h2>Sources</h2>\n<div class=grid><table>\n<thead><tr><th></th><th scope=col>here, tcp</th><th scope=col>here, udp</th>")
+	columns := map[place][]column{}
+	for _, x := range places {
+		var of []*probe.MatrixRow
+		for _, r := range cells[x] {
+			of = append(of, r)
+		}
+		columns[x] = columnsOf(of)
+		for _, c := range columns[x] {
+			p.raw("<th scope=col>").text(targetText(of[0]) + " " + c.String()).raw("</th>")
+		}
+	}
+	p.raw("</tr></thead>\n")
+	last := ""
+	for _, n := range names {
+		var row page
+		i := slices.IndexFunc(local, func(r probe.LocalRow) bool { return r.Name == n })
+		if i < 0 {
+			row.raw("<td></td><td></td>")
+		} else {
+			r := &local[i]
+			here := both(local, n)
+			row.cell(here.TCP.Verdict, r.Ordinary(), endText(&here.TCP), "").cell(here.UDP.Verdict, r.Ordinary(), endText(&here.UDP), "")
+		}
+		for _, x := range places {
+			for _, c := range columns[x] {
+				r := cells[x][n]
+				if r == nil {
+					row.raw("<td></td>")
+					continue
+				}
+				row.end(r, endAt(r, c.first))
+			}
+		}
+		if text := row.b.String(); !strings.HasSuffix(n, ", port at connect") || text != last { // the same with IP_BIND_ADDRESS_NO_PORT is no news
+			p.raw("<tr><th scope=row>").text(n).raw("</th>", text, "</tr>\n")
+			last = text
+		}
+	}
+	p.raw("</table></div>\n")
+}
+
+// both is the row of a source of that name; where it is one of each family, the one that is not as it should be.
+func both(local []probe.LocalRow, name string) *probe.LocalRow {
+	var found *probe.LocalRow
+	for i := range local {
+		if r := &local[i]; r.Name == name && (found == nil || found.Ordinary() && !r.Ordinary()) {
+			found = r
+		}
+	}
+	return found
+}
+
+// details is a table of all that was found, for reading.
+func (p *page) details(rows []*probe.MatrixRow) {
+	if len(rows) == 0 {
+		return
+	}
+	p.raw("<details><summary>In words</summary>\n<table class=words>\n")
+	for _, d := range probeDestinations(rows) {
+		for _, l := range d.lines(true) {
+			p.raw("<tr><th scope=row>").text(d.head).raw("</th><td class=plain>").text(l.ports).raw("</td><td class=", l.verdict.String(), ">").text(l.verdict.String())
+			p.raw("</td><td class=plain>").text(joinNames(l.sources) + ": " + l.text).raw("</td></tr>\n")
+		}
+	}
+	p.raw("</table></details>\n")
 }
 
 type column struct{ first, last uint16 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/attempt"
+	"github.com/sallyport/sallyport/diagnose"
 	"github.com/sallyport/sallyport/probe"
 	"github.com/sallyport/sallyport/profile/flowset"
 )
@@ -17,6 +18,8 @@ type Probe struct {
 	Unresolved []Unresolved
 	Expected   int // expectations, of which Unmet are not met
 	Unmet      []probe.Unmet
+	Findings   []diagnose.Finding // why attempts failed, the first ones
+	All        bool               // text shows every source, not only those that made a difference
 }
 
 // Unresolved is a target that was not tried, since its name was not found.
@@ -27,18 +30,22 @@ type Unresolved struct {
 // The shapes of docs/probe.schema.json.
 type (
 	probeJSON struct {
-		Version     int               `json:"version"`
-		Host        string            `json:"host"`
-		Begin       *time.Time        `json:"begin"`
-		End         *time.Time        `json:"end"`
-		Attempts    int               `json:"attempts"`
-		Local       []probeLocal      `json:"local"`
-		Contrasts   []probeContrast   `json:"contrasts"`
-		Rows        []probeRow        `json:"rows"`
-		Unresolved  []probeUnresolved `json:"unresolved"`
-		Differences []probeDifference `json:"differences"`
-		Expected    int               `json:"expected"`
-		Unmet       []probeUnmet      `json:"unmet"`
+		Version        int                 `json:"version"`
+		Host           string              `json:"host"`
+		Begin          *time.Time          `json:"begin"`
+		End            *time.Time          `json:"end"`
+		Attempts       int                 `json:"attempts"`
+		Local          []probeLocal        `json:"local"`
+		Contrasts      []probeContrast     `json:"contrasts"`
+		Names          []probeNameContrast `json:"names"`
+		EveryBindFails int                 `json:"every_bind_fails"`
+		AcceptsAll     []string            `json:"accepts_all"`
+		Rows           []probeRow          `json:"rows"`
+		Findings       []findingJSON       `json:"findings"`
+		Unresolved     []probeUnresolved   `json:"unresolved"`
+		Differences    []probeDifference   `json:"differences"`
+		Expected       int                 `json:"expected"`
+		Unmet          []probeUnmet        `json:"unmet"`
 	}
 	probeUnresolved struct {
 		Target string `json:"target"`
@@ -59,10 +66,11 @@ type (
 		UDP    probeEnd `json:"udp"`
 	}
 	probeContrast struct {
-		Source   string   `json:"source"`
+		Sources  []string `json:"sources"`
 		End      probeEnd `json:"end"`
 		Count    int      `json:"count"`
 		Of       int      `json:"of"`
+		Example  string   `json:"example"`
 		OnlyWith bool     `json:"only_with"`
 	}
 	probeRow struct {
@@ -80,10 +88,27 @@ type (
 		Words  string       `json:"words"`
 	}
 	probeAnswer struct {
-		Service string   `json:"service"`
-		Version string   `json:"version"`
-		Detail  []string `json:"detail"`
-		Banner  string   `json:"banner"`
+		Service   string          `json:"service"`
+		Version   string          `json:"version"`
+		Detail    []string        `json:"detail"`
+		Banner    string          `json:"banner"`
+		TLS       *probeTLS       `json:"tls"`
+		Skew      *float64        `json:"skew"`
+		Reflected *probeReflected `json:"reflected"`
+	}
+	probeTLS struct {
+		Version            string       `json:"version"`
+		ALPN               string       `json:"alpn"`
+		Names              []string     `json:"names"`
+		Issuer             string       `json:"issuer"`
+		NotBefore          *time.Time   `json:"not_before"`
+		NotAfter           *time.Time   `json:"not_after"`
+		Faults             []probeFault `json:"faults"`
+		AsksForCertificate bool         `json:"asks_for_certificate"`
+	}
+	probeFault struct {
+		Kind  string `json:"kind"`
+		Words string `json:"words"`
 	}
 	probeUnmet struct {
 		File   string `json:"file"`
@@ -124,17 +149,26 @@ func ProbeJSON(w io.Writer, p *Probe) error {
 		r := &p.Observed.Local[i]
 		doc.Local = append(doc.Local, probeLocal{r.Name, r.Family.String(), resultEnd(&r.TCP), resultEnd(&r.UDP)})
 	}
+	doc.EveryBindFails, doc.AcceptsAll = m.EveryBindFails(), []string{}
+	for _, a := range m.AcceptsAll() {
+		doc.AcceptsAll = append(doc.AcceptsAll, a.String())
+	}
 	for _, c := range m.Contrasts() {
 		doc.Contrasts = append(doc.Contrasts, probeContrast{
-			c.Source, endOf(c.Verdict, c.Stage, c.Outcome, probe.NoLayer, c.Took), c.Count, c.Of, c.Verdict == probe.Allowed,
+			c.Sources, endOf(c.Verdict, c.Stage, c.Outcome, probe.NoLayer, c.Took), c.Count, c.Of, c.Example.String(), c.Verdict == probe.Allowed,
 		})
 	}
+	doc.Names = nameContrastsOf(m)
 	for _, r := range m.Rows() {
 		row := probeRow{r.Target, r.Name, r.Addr.String(), r.Protocol.String(), r.Source, []probeCut{}}
 		for _, e := range r.Ends {
 			row.Ends = append(row.Ends, probeCut{probePorts(e.Ports()), probeEndOf(e), answerOf(e.Answer), e.Words})
 		}
 		doc.Rows = append(doc.Rows, row)
+	}
+	doc.Findings = []findingJSON{}
+	for i := range p.Findings {
+		doc.Findings = append(doc.Findings, findingOf(&p.Findings[i]))
 	}
 	for _, u := range p.Unresolved {
 		doc.Unresolved = append(doc.Unresolved, probeUnresolved(u))
@@ -190,7 +224,29 @@ func answerOf(a *probe.Answer) *probeAnswer {
 	if detail == nil {
 		detail = []string{}
 	}
-	return &probeAnswer{a.Service, a.Version, detail, a.Banner}
+	out := &probeAnswer{Service: a.Service, Version: a.Version, Detail: detail, Banner: a.Banner, TLS: tlsOf(a.TLS), Reflected: reflectedOf(a.Reflected)}
+	if a.Skew != nil {
+		s := a.Skew.Seconds()
+		out.Skew = &s
+	}
+	return out
+}
+
+func tlsOf(t *probe.TLS) *probeTLS {
+	if t == nil {
+		return nil
+	}
+	out := &probeTLS{
+		Version: t.Version, ALPN: t.ALPN, Names: append([]string{}, t.Names...), Issuer: t.Issuer, Faults: []probeFault{}, AsksForCertificate: t.AsksForCertificate,
+	}
+	if !t.NotAfter.IsZero() {
+		from, to := t.NotBefore.UTC(), t.NotAfter.UTC()
+		out.NotBefore, out.NotAfter = &from, &to
+	}
+	for _, f := range t.Faults {
+		out.Faults = append(out.Faults, probeFault{string(f.Kind), f.Words})
+	}
+	return out
 }
 
 func probePorts(p flowset.Ports) [][2]uint16 {

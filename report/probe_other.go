@@ -15,8 +15,17 @@ func ProbeMarkdown(w io.Writer, found *Probe) error {
 	var b strings.Builder
 	m := found.Observed.Matrix
 	fmt.Fprintf(&b, "# What client sockets may do on %s\n\n", md(found.Observed.Name))
+	for _, a := range m.AcceptsAll() {
+		fmt.Fprintf(&b, "- %s\n", md(acceptsWords(a)))
+	}
+	if n := m.EveryBindFails(); n > 0 {
+		fmt.Fprintf(&b, "- %s\n", md(everyBindWords(n)))
+	}
 	for _, c := range m.Contrasts() {
 		fmt.Fprintf(&b, "- %s\n", md(contrastWords(&c)))
+	}
+	for _, c := range m.NameContrasts() {
+		fmt.Fprintf(&b, "- %s\n", md(nameContrastWords(&c)))
 	}
 	for i := range found.Unmet {
 		fmt.Fprintf(&b, "- not as expected: %s\n", md(unmetWords(&found.Unmet[i])))
@@ -123,11 +132,17 @@ func ProbeJUnit(w io.Writer, found *Probe) error {
 }
 
 func contrastWords(c *probe.Contrast) string {
-	what := fmt.Sprintf("%s: %s; without a bind it connects", sourceWords(c.Source), ended(c.Stage, c.Outcome, c.Took))
-	if c.Verdict == probe.Allowed {
-		what = "it connects with " + sourceWords(c.Source) + " alone"
+	what := fmt.Sprintf("%s: %s; without a bind: connected", sourceWords(c.Sources), ended(c.Protocol, c.Stage, c.Outcome, c.Took))
+	if c.Stage == probe.StageBind && c.Verdict == probe.Denied {
+		what = fmt.Sprintf("a bind to %s fails with %v; without a bind: connected", strings.TrimPrefix(sourceWords(c.Sources), "bound to "), c.Outcome.Errno)
 	}
-	return what + fmt.Sprintf(" (%d of %d)", c.Count, c.Of)
+	if c.Verdict == probe.Allowed {
+		what = "only " + sourceWords(c.Sources) + " it connects"
+	}
+	if c.Of == 1 {
+		return what
+	}
+	return what + fmt.Sprintf(" (%d of %d, the first %v)", c.Count, c.Of, c.Example)
 }
 
 func differenceWords(d *probe.Difference) string {
@@ -135,7 +150,7 @@ func differenceWords(d *probe.Difference) string {
 	if d.Row.Name != "" {
 		to = d.Row.Name + " at " + to
 	}
-	return fmt.Sprintf("%s: declared %s, observed %s", to, d.Declared.Verdict, ended(d.End.Stage, d.End.Outcome, d.End.Took))
+	return fmt.Sprintf("%s: declared %s, observed %s", to, d.Declared.Verdict, ended(d.End.Protocol, d.End.Stage, d.End.Outcome, d.End.Took))
 }
 
 func unmetWords(u *probe.Unmet) string {
@@ -144,7 +159,7 @@ func unmetWords(u *probe.Unmet) string {
 		return s + " was expected, and no attempt was made"
 	}
 	r := &u.Results[0]
-	s += fmt.Sprintf(" was expected, and %v ended so: %s", r.Destination, ended(r.Stage, r.Outcome, r.Took))
+	s += fmt.Sprintf(" was expected, and %v ended so: %s", r.Destination, ended(r.Protocol, r.Stage, r.Outcome, r.Took))
 	if r.Verdict == probe.Inconclusive && r.Outcome.Kind != attempt.Connected {
 		s += ", which proves nothing"
 	}

@@ -73,17 +73,6 @@ func FuzzParseDNS(f *testing.F) {
 	})
 }
 
-func TestParseResolver(t *testing.T) {
-	r := parseResolver("# a comment\nnameserver 192.0.2.53\nnameserver 2001:db8::53\nnameserver what\ndomain a.test\n" +
-		"search B.test c.test.\noptions timeout:1 ndots:5\n")
-	if len(r.Servers) != 2 || r.Ndots != 5 || !slices.Equal(r.Search, []string{"b.test", "c.test"}) {
-		t.Errorf("got %+v", r)
-	}
-	if r := parseResolver(""); r.Ndots != 1 || r.Servers != nil {
-		t.Errorf("empty: got %+v", r)
-	}
-}
-
 func TestParseHosts(t *testing.T) {
 	got := parseHosts("127.0.0.1 localhost\n::1 localhost ip6-localhost\n192.0.2.1 db db.test # the database\n192.0.2.1 other\n\n192.0.2.2\n")
 	if e := got[netip.MustParseAddr("192.0.2.1")]; len(got) != 1 || e.Line != 3 || !slices.Equal(e.Names, []string{"db", "db.test", "other"}) {

@@ -21,6 +21,7 @@ func commands() []command {
 	return []command{
 		{"run", "[FLAGS] -- CMD ARG...", "run a program, unchanged; explain each connection that fails", run},
 		{"probe", "[FLAGS] [TARGET...]", "measure what a client socket may do here", runProbe},
+		{"reflect", "[FLAGS]", "the far end of a probe: says what it saw, to those who have its token", runReflect},
 		{"check", "--to DEST PROFILE|FILE", "would it be allowed, by a profile or a cluster's objects, and which rules decide", check},
 		{"sheet", "[FLAGS] PROFILE", "the one-page client-socket policy of a profile, for people", runSheet},
 		{"diff", "A B", "what one profile, or cluster's objects, allows and the other does not, exactly", diff},

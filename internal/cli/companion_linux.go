@@ -19,6 +19,10 @@ func runProbe(args []string, _ io.Reader, _, stderr io.Writer) int {
 	return become(append([]string{"probe"}, args...), stderr)
 }
 
+func runReflect(args []string, _ io.Reader, _, stderr io.Writer) int {
+	return become(append([]string{"reflect"}, args...), stderr)
+}
+
 // become goes on as the companion, which stands beside this program, or in PATH.
 func become(args []string, stderr io.Writer) int {
 	path, err := beside(companion)

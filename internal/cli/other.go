@@ -21,3 +21,8 @@ func run(_ []string, _ io.Reader, _, stderr io.Writer) int     { return needsLin
 func runDemo(_ []string, _ io.Reader, _, stderr io.Writer) int { return needsLinux("demo", stderr) }
 
 func runProbe(_ []string, _ io.Reader, _, stderr io.Writer) int { return needsLinux("probe", stderr) }
+
+func runReflect(_ []string, _ io.Reader, _, stderr io.Writer) int {
+	shell.Problem(stderr, "reflect needs Linux, since it tells where a packet was sent to, and %s does not say that in the same way", runtime.GOOS)
+	return shell.Failed
+}

@@ -87,6 +87,14 @@ func (a *Authority) issue(t testing.TB, dir string, until time.Time, names ...st
 	}
 }
 
+// Issue makes a certificate for these names, and returns the files of it and its key.
+func (a *Authority) Issue(t testing.TB, names ...string) (cert, key string) {
+	t.Helper()
+	dir := tempDir(t)
+	a.issue(t, dir, soonEnough(), names...)
+	return dir + "/cert.pem", dir + "/key.pem"
+}
+
 // TLSServer starts nginx on PortTLS of both families, with a certificate of a's that is valid until then. protocols are nginx's: "TLSv1.2 TLSv1.3".
 // It answers "hello\n" to /, and that it found nothing to all else.
 func TLSServer(h *Host, a *Authority, protocols string, until time.Time, names ...string) *Server {

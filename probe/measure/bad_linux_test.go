@@ -37,7 +37,7 @@ func protocolsOf(service string) []attempt.Protocol {
 	switch service {
 	case "ntp", "quic":
 		return []attempt.Protocol{attempt.UDP}
-	case "dns":
+	case "dns", "reflect":
 		return []attempt.Protocol{attempt.UDP, attempt.TCP}
 	}
 	return []attempt.Protocol{attempt.TCP}
@@ -47,7 +47,7 @@ func protocolsOf(service string) []attempt.Protocol {
 func run(t testing.TB, tries []probe.Attempt, timeout time.Duration) map[string]probe.Result {
 	t.Helper()
 	got := map[string]probe.Result{}
-	for r := range Run(context.Background(), slices.Values(tries), Limits{Timeout: timeout, Concurrency: 1000, PerHost: -1, Rate: -1}, Meet) {
+	for r := range Run(context.Background(), slices.Values(tries), Limits{Timeout: timeout, Concurrency: 1000, PerHost: -1, Rate: -1}, testGreeter(t).Meet) {
 		got[r.Target.Text] = r
 	}
 	if len(got) != len(tries) {

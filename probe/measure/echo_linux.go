@@ -16,6 +16,9 @@ import (
 // localTimeout is how long an answer over loopback may take.
 const localTimeout = 2 * time.Second
 
+// silentTimeout is how long is waited for answers that come on no host: those over loopback to a socket that is bound to another device.
+const silentTimeout = 250 * time.Millisecond
+
 // echo is the handshake with a reflector: it sends back what it gets.
 func echo(_ context.Context, a *probe.Attempt, f *os.File, timeout time.Duration) (*probe.Answer, error) {
 	token := []byte("sallyport probe")

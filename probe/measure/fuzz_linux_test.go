@@ -41,6 +41,7 @@ func FuzzHandshakes(f *testing.F) {
 			for _, protocol := range protocolsOf(service) {
 				a := tryOf(service, netip.MustParseAddrPort("192.0.2.1:1"), protocol)
 				s := newSession(&a, nil, time.Second)
+				s.reflect = testGreeter(t).Reflection
 				end := &canned{rest: b}
 				s.conn, s.socket = end, end
 				answer, err := h.with(s)

@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
+	"github.com/sallyport/sallyport/attempt"
 	"github.com/sallyport/sallyport/probe"
 )
 
@@ -25,38 +25,41 @@ type handshake struct {
 
 // handshakes are all of them, by the name of what they expect. Each has a file of its own.
 var handshakes = map[string]handshake{
-	"":            {greet: greetPlain},
-	"amqp":        {greet: greetAMQP},
-	"amqp1":       {greet: greetAMQP1},
-	"amqps":       {greet: greetAMQP, inTLS: true},
-	"dns":         {greet: greetDNS},
-	"dot":         {greet: greetDNS, inTLS: true, alpn: []string{"dot"}}, // RFC 7858
-	"h2":          {greet: greetHTTP2, inTLS: true, alpn: []string{"h2"}},
-	"h2c":         {greet: greetHTTP2},
-	"http":        {greet: greetHTTP},
-	"https":       {greet: greetHTTP, inTLS: true, alpn: []string{"http/1.1"}},
-	"http-proxy":  {greet: greetHTTPProxy},
-	"https-proxy": {greet: greetHTTPProxy, inTLS: true, alpn: []string{"http/1.1"}},
-	"irc":         {greet: greetIRC},
-	"ircs":        {greet: greetIRC, inTLS: true},
-	"kafka":       {greet: greetKafka},
-	"ldap":        {greet: greetLDAP},
-	"ldaps":       {greet: greetLDAP, inTLS: true},
-	"memcached":   {greet: greetMemcached},
-	"mongodb":     {greet: greetMongoDB},
-	"mqtt":        {greet: greetMQTT},
-	"mqtts":       {greet: greetMQTT, inTLS: true},
-	"mysql":       {greet: greetMySQL},
-	"ntp":         {greet: greetNTP},
-	"postgres":    {greet: greetPostgres},
-	"quic":        {greet: greetQUIC},
-	"redis":       {greet: greetRedis},
-	"rediss":      {greet: greetRedis, inTLS: true},
-	"smtp":        {greet: greetSMTP},
-	"smtps":       {greet: greetSMTP, inTLS: true},
-	"socks5":      {greet: greetSOCKS5},
-	"ssh":         {greet: greetSSH},
-	"tls":         {greet: greetTLS, inTLS: true},
+	"":             {greet: greetPlain},
+	"amqp":         {greet: greetAMQP},
+	"amqp1":        {greet: greetAMQP1},
+	"amqps":        {greet: greetAMQP, inTLS: true},
+	"dns":          {greet: greetDNS},
+	"dot":          {greet: greetDNS, inTLS: true, alpn: []string{"dot"}}, // RFC 7858
+	"h2":           {greet: greetHTTP2, inTLS: true, alpn: []string{"h2"}},
+	"h2c":          {greet: greetHTTP2},
+	"http":         {greet: greetHTTP},
+	"https":        {greet: greetHTTP, inTLS: true, alpn: []string{"http/1.1"}},
+	"http-proxy":   {greet: greetHTTPProxy},
+	"https-proxy":  {greet: greetHTTPProxy, inTLS: true, alpn: []string{"http/1.1"}},
+	"irc":          {greet: greetIRC},
+	"ircs":         {greet: greetIRC, inTLS: true},
+	"kafka":        {greet: greetKafka},
+	"ldap":         {greet: greetLDAP},
+	"ldaps":        {greet: greetLDAP, inTLS: true},
+	"memcached":    {greet: greetMemcached},
+	"mongodb":      {greet: greetMongoDB},
+	"mqtt":         {greet: greetMQTT},
+	"mqtts":        {greet: greetMQTT, inTLS: true},
+	"mysql":        {greet: greetMySQL},
+	"ntp":          {greet: greetNTP},
+	"postgres":     {greet: greetPostgres},
+	"quic":         {greet: greetQUIC},
+	"reflect":      {greet: greetReflect},
+	"reflect-http": {greet: greetReflectHTTP},
+	"reflect-tls":  {greet: greetReflectTLS},
+	"redis":        {greet: greetRedis},
+	"rediss":       {greet: greetRedis, inTLS: true},
+	"smtp":         {greet: greetSMTP},
+	"smtps":        {greet: greetSMTP, inTLS: true},
+	"socks5":       {greet: greetSOCKS5},
+	"ssh":          {greet: greetSSH},
+	"tls":          {greet: greetTLS, inTLS: true},
 }
 
 // Services are the names of what can be expected to answer.
@@ -168,7 +171,7 @@ func (s *session) end(service, own string, a *probe.Answer, err error) (*probe.A
 	errors.As(err, &errno)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded) && s.read == 0:
-		return a, &failure{fmt.Sprintf("no answer within %v", s.timeout.Round(time.Millisecond)), err}
+		return a, &failure{"no answer within " + attempt.DurationText(s.timeout), err}
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return seen, &failure{fmt.Sprintf("no complete answer: %d bytes came within the time", s.read), err}
 	case errno == syscall.ECONNRESET && s.read == 0:

@@ -2,6 +2,7 @@ package measure
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 
 	"github.com/sallyport/sallyport/attempt"
@@ -13,31 +14,48 @@ import (
 // a reflector of this process on loopback. Families that this host does not have are left out.
 func Local(ctx context.Context, p *probe.Place) []probe.LocalRow {
 	var rows []probe.LocalRow
-	var attempts []probe.Attempt
+	var attempts, elsewhere []probe.Attempt
 	type key struct {
 		name   string
 		family attempt.Family
 	}
 	byVariant := map[key]int{}
+	far := map[netip.AddrPort]*Reflector{}
 	for _, family := range []attempt.Family{attempt.IPv4, attempt.IPv6} {
 		r := NewReflector(family)
 		defer r.Close()
 		if !r.TCP.IsValid() || !r.UDP.IsValid() {
 			continue
 		}
+		far[r.UDP] = r
 		for _, v := range p.Variants(family, freePort(family)) {
-			attempts = append(attempts, v.To(r.TCP, attempt.TCP), v.To(r.UDP, attempt.UDP))
+			list := &attempts
+			if v.Device != "" && v.Device != probe.Loopback {
+				list = &elsewhere
+			}
+			*list = append(*list, v.To(r.TCP, attempt.TCP), v.To(r.UDP, attempt.UDP))
 			byVariant[key{v.Name, family}] = len(rows)
 			rows = append(rows, probe.LocalRow{Variant: v})
 		}
 	}
-	limits := Limits{Timeout: localTimeout, Rate: -1, PerHost: -1, Concurrency: len(attempts)}
-	for x := range Run(ctx, slices.Values(attempts), limits, echo) {
+	add := func(x probe.Result) {
 		if row := &rows[byVariant[key{x.Variant, attempt.FamilyOf(x.Destination.Addr())}]]; x.Protocol == attempt.UDP {
+			if x.Outcome.Kind == attempt.TimedOut && far[x.Destination].Saw(x.Local) { // what is asked is what a client may send; it is the reflector whose answer was lost
+				x.Stage, x.Outcome, x.Answer, x.Words = probe.StageDone, attempt.Outcome{Kind: attempt.Connected}, &probe.Answer{Service: "reflector"}, "it arrived; the answer to it did not"
+				x.Judge()
+			}
 			row.UDP = x
 		} else {
 			row.TCP = x
 		}
+	}
+	limits := Limits{Timeout: localTimeout, Rate: -1, PerHost: -1, Concurrency: len(attempts)}
+	for x := range Run(ctx, slices.Values(attempts), limits, echo) {
+		add(x)
+	}
+	limits.Timeout = silentTimeout
+	for x := range Run(ctx, slices.Values(elsewhere), limits, echo) {
+		add(x)
 	}
 	return rows
 }

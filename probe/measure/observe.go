@@ -3,12 +3,10 @@
 package measure
 
 import (
-	"bufio"
-	"net/netip"
 	"os"
-	"strconv"
 	"strings"
 
+	"github.com/sallyport/sallyport/attempt"
 	"github.com/sallyport/sallyport/profile"
 )
 
@@ -41,40 +39,17 @@ func Environment() map[string]string {
 
 // ReadResolver reads a file of the form of /etc/resolv.conf, as far as a profile tells of it. A file that cannot be read is the zero value.
 func ReadResolver(file string) profile.Resolver {
-	var r profile.Resolver
-	f, err := os.Open(file)
+	text, err := os.ReadFile(file)
 	if err != nil {
-		return r
+		return profile.Resolver{}
 	}
-	defer f.Close()
-	in := bufio.NewScanner(f)
-	for in.Scan() {
-		fields := strings.Fields(in.Text())
-		if len(fields) < 2 {
-			continue
-		}
-		switch fields[0] {
-		case "nameserver":
-			if a, err := netip.ParseAddr(fields[1]); err == nil {
-				r.Servers = append(r.Servers, a.Unmap().WithZone(""))
-			}
-		case "search", "domain": // the last of them counts
-			r.Search = nil
-			for _, d := range fields[1:] {
-				if d = strings.ToLower(strings.Trim(d, ".")); d != "" {
-					r.Search = append(r.Search, d)
-				}
-			}
-		case "options":
-			for _, o := range fields[1:] {
-				if n, ok := strings.CutPrefix(o, "ndots:"); ok {
-					if k, err := strconv.Atoi(n); err == nil && k >= 0 {
-						k = min(k, 15)
-						r.Ndots = &k
-					}
-				}
-			}
-		}
+	conf := attempt.ParseResolver(string(text))
+	r := profile.Resolver{Search: conf.Search}
+	for _, a := range conf.Servers {
+		r.Servers = append(r.Servers, a.Unmap().WithZone(""))
+	}
+	if conf.Ndots != 1 {
+		r.Ndots = &conf.Ndots
 	}
 	return r
 }

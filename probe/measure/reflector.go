@@ -21,6 +21,16 @@ type Reflector struct {
 	listener net.Listener
 	packets  net.PacketConn
 	ends     sync.WaitGroup
+
+	mu   sync.Mutex
+	seen map[netip.AddrPort]bool // the sources of datagrams
+}
+
+// Saw reports whether a datagram came from an address, whatever became of the answer to it.
+func (r *Reflector) Saw(from netip.AddrPort) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.seen[from]
 }
 
 // NewReflector listens on the loopback address of a family. Close ends it.
@@ -29,7 +39,7 @@ func NewReflector(family attempt.Family) *Reflector {
 	if family == attempt.IPv6 {
 		host, suffix = "[::1]:0", "6"
 	}
-	r := &Reflector{}
+	r := &Reflector{seen: map[netip.AddrPort]bool{}}
 	l, err := net.Listen("tcp"+suffix, host)
 	if err != nil {
 		r.Err = err
@@ -67,6 +77,11 @@ func (r *Reflector) answer() {
 		n, from, err := r.packets.ReadFrom(b)
 		if err != nil {
 			return
+		}
+		if a, ok := from.(*net.UDPAddr); ok {
+			r.mu.Lock()
+			r.seen[netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), uint16(a.Port))] = true
+			r.mu.Unlock()
 		}
 		_, _ = r.packets.WriteTo(b[:n], from)
 	}

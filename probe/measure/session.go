@@ -32,6 +32,7 @@ type session struct {
 	read    int            // bytes that came
 	sent    []byte         // the first bytes that were sent, at most firstBytes
 	roots   *x509.CertPool // what is trusted; nil: what this host trusts
+	reflect *Reflection    // nil: no token is there
 }
 
 type deadliner interface{ SetDeadline(time.Time) error }
@@ -168,6 +169,8 @@ func (s *session) ask(question func() []byte, valid func([]byte) bool) ([]byte, 
 type Greeter struct {
 	// Roots are the authorities whose certificates are trusted; nil: those that this host trusts.
 	Roots *x509.CertPool
+	// Reflection has the token of the user's own reflectors; nil: there is none.
+	Reflection *Reflection
 }
 
 // Meet is the handshake that an attempt's target expects, with the authorities that this host trusts.
@@ -187,12 +190,15 @@ func (g *Greeter) Meet(ctx context.Context, a *probe.Attempt, f *os.File, timeou
 		return nil, fmt.Errorf("no handshake is known for %s", service)
 	}
 	s := newSession(a, f, timeout)
-	s.roots = g.Roots
+	s.roots, s.reflect = g.Roots, g.Reflection
 	stop := context.AfterFunc(ctx, func() { _ = f.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	answer, err := h.with(s)
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
+	}
+	if err != nil && a.Target != nil && a.Target.ForReflector() {
+		err = s.reflectorFailed(err)
 	}
 	s.leave(err == nil && service != "")
 	return answer, err

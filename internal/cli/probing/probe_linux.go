@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -28,8 +29,10 @@ sheet, diff, check and run --profile take.`
 // probeFlags are the flags of probe.
 type probeFlags struct {
 	file, sources, output, compare, expect string
+	reflectToken                           string
 	timeout                                time.Duration
 	rate, concurrency                      int
+	everySource, noCounterfactuals         bool
 	watchFlags
 }
 
@@ -43,6 +46,9 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.IntVar(&f.concurrency, "concurrency", 0, "attempts at a time (default 64, with --rate 0 1000)")
 	fs.StringVar(&f.compare, "compare", "", "the `PROFILE` that was declared: show where it and what is observed differ, and exit with 1 where they do")
 	fs.StringVar(&f.expect, "expect", "", "a `FILE` of attempts and what must come of them: exit with 1 where something else does")
+	fs.StringVar(&f.reflectToken, "reflect-token-file", "", "a `FILE` with the token of the sallyport reflect that reflect:// targets name; without, SALLYPORT_REFLECT_TOKEN has it")
+	fs.BoolVar(&f.everySource, "all", false, "text: show every source, not only those that made a difference")
+	fs.BoolVar(&f.noCounterfactuals, "no-counterfactuals", false, "do not ask why attempts failed, which makes a few more of them")
 	fs.StringVar(&f.output, "output", "text", "text, json, markdown, junit, html, or yaml: the observed profile")
 	f.watchFlags.register(fs)
 	if status, done := shell.Parse(fs, args, stdout); done {
@@ -70,6 +76,7 @@ type prober struct {
 	targets        []probe.Target
 	declared       *profile.Profile
 	judge          probe.Judge
+	meet           measure.Greet
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	progress       *progress
@@ -124,6 +131,11 @@ func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.
 			return nil, err
 		}
 	}
+	greeter, err := p.greeter()
+	if err != nil {
+		return nil, err
+	}
+	p.meet = greeter.Meet
 	if p.plan.Place, err = measure.ReadPlace(); err != nil {
 		return nil, fmt.Errorf("read the addresses of this host: %w", err)
 	}
@@ -142,6 +154,7 @@ func (p *prober) run(ctx context.Context) int {
 		return shell.Usage
 	}
 	defer end()
+	p.found.All = p.everySource
 	host, _ := os.Hostname()
 	o := report.TextOptions{Color: shell.Colour(p.stdout), Width: shell.Columns(p.stdout)}
 	m := &probe.Matrix{}
@@ -152,17 +165,30 @@ func (p *prober) run(ctx context.Context) int {
 	}
 	p.progress.end()
 	if p.output == "text" {
-		err = report.ProbeLocal(p.stdout, p.found.Observed.Local, o)
+		err = report.ProbeLocal(p.stdout, p.found.Observed.Local, p.everySource, o)
 	}
-	attempts := both(p.plan.Expected(ctx, p.judge.List), p.plan.Attempts(ctx, all))
+	var why *explainer
+	if !p.noCounterfactuals {
+		why = newExplainer()
+	}
+	attempts := both(p.plan.Expected(ctx, p.judge.List), p.plan.Attempts(ctx, withCompanions(all)))
 	total, hosts := p.count()
 	p.progress.start(total, hosts, "")
-	for r := range measure.Run(ctx, p.progress.watching(attempts), p.limits, measure.Meet) {
+	for r := range measure.Run(ctx, p.progress.watching(attempts), p.limits, p.meet) {
 		m.Add(&r)
 		p.judge.Add(&r)
 		p.progress.result(&r)
+		if why != nil {
+			why.add(&r)
+		}
 	}
 	p.progress.end()
+	if why != nil {
+		p.progress.start(0, 0, "asking why attempts failed")
+		p.found.Findings = why.findings(ctx)
+		p.progress.end()
+		tell(m, p.found.Findings)
+	}
 	if p.expect != "" {
 		p.found.Expected, p.found.Unmet = len(p.judge.List), p.judge.Unmet()
 	}
@@ -194,7 +220,7 @@ func (p *prober) count() (attempts, hosts int) {
 	if p.file != "" || len(p.judge.List) > 0 {
 		return 0, 0
 	}
-	attempts, hosts, _ = p.plan.Count(p.targets)
+	attempts, hosts, _ = p.plan.Count(slices.Collect(withCompanions(slices.Values(p.targets))))
 	return attempts, hosts
 }
 

@@ -113,7 +113,7 @@ func (p *prober) watch(ctx context.Context, stop func()) int {
 		shell.Problem(p.stderr, "%v", err)
 		return shell.Usage
 	}
-	w := &watcher{prober: p, targets: slices.Collect(all)}
+	w := &watcher{prober: p, targets: slices.Collect(withCompanions(all))}
 	end()
 	if err := w.bounded(); err != nil {
 		shell.Problem(p.stderr, "%v", err)
@@ -223,7 +223,7 @@ func (w *watcher) round(ctx context.Context, n int, first *probe.Matrix) *report
 		w.progress.start(total, hosts, "")
 		attempts = w.progress.watching(attempts)
 	}
-	for x := range measure.Run(ctx, attempts, w.limits, measure.Meet) {
+	for x := range measure.Run(ctx, attempts, w.limits, w.meet) {
 		if n == 1 {
 			w.progress.result(&x)
 		}
@@ -231,7 +231,7 @@ func (w *watcher) round(ctx context.Context, n int, first *probe.Matrix) *report
 			again = append(again, x.Attempt)
 		}
 	}
-	for x := range measure.Run(ctx, slices.Values(again), w.limits, measure.Meet) {
+	for x := range measure.Run(ctx, slices.Values(again), w.limits, w.meet) {
 		w.add(ctx, &x, true, first)
 	}
 	w.mu.Lock()
@@ -263,7 +263,7 @@ func (w *watcher) first(ctx context.Context) *probe.Matrix {
 	w.progress.start(0, 0, localLabel)
 	w.found.Observed = &probe.Observed{Name: w.host, Place: w.plan.Place, Local: measure.Local(ctx, w.plan.Place)}
 	w.progress.end()
-	w.wrote(report.ProbeLocal(w.stdout, w.found.Observed.Local, w.o))
+	w.wrote(report.ProbeLocal(w.stdout, w.found.Observed.Local, w.everySource, w.o))
 	return &probe.Matrix{}
 }
 

@@ -24,6 +24,7 @@ type TLS struct {
 	NotAfter           time.Time
 	Faults             []Fault // why a client that verifies would refuse; empty: it would not
 	AsksForCertificate bool    // of the client
+	Took               time.Duration
 }
 
 // Fault is one reason to refuse a certificate.

@@ -68,6 +68,9 @@ type Attempt struct {
 	Foreign bool // the source is no address of this host
 
 	Expected *Expectation // that it shows to be met or not; nil for none
+
+	// Bare gives the connection up before it is complete: that the other end's kernel answers is all it shows, and no program there learns of it.
+	Bare bool
 }
 
 // Result is what came of an attempt.
@@ -93,6 +96,15 @@ type Result struct {
 	BlackHole BlackHole // where the handshake stalled of its segments' size; the zero value: it did not
 
 	AtOnce bool // the call itself returned the errno, before anything could come back
+
+	Times Times
+}
+
+// Times is how long the steps of an attempt took; 0 for those that were not made.
+type Times struct {
+	Connect   time.Duration // from the call to its end, whatever that was
+	TLS       time.Duration // the handshake of TLS, where it came about
+	Handshake time.Duration // all that was said after the connection came about, TLS apart
 }
 
 // Judge makes the verdict of an outcome, by what is sure of it alone.

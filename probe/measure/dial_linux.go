@@ -36,7 +36,7 @@ func (d *dialer) close() {
 // dial makes a socket and connects it. The socket is there where the connect has succeeded, or goes on: EINPROGRESS.
 func (d *dialer) dial(c *call) (int, unix.Errno) {
 	c.AtOnce = false
-	again := d.reuse && c.Protocol == attempt.TCP && c.Source.Kind == attempt.SourceNone && c.Device == ""
+	again := d.reuse && c.Protocol == attempt.TCP && c.Source.Kind == attempt.SourceNone && c.Device == "" && !c.Bare
 	last := &d.used[0]
 	if c.Peer().Addr().Is6() {
 		last = &d.used[1]
@@ -110,6 +110,7 @@ func (d *dialer) hasSource(c *call) bool {
 func (c *call) end(answer *probe.Answer) probe.Result {
 	if c.Took == 0 {
 		c.Took = time.Since(c.Begin)
+		c.Times.Connect = c.Took
 	}
 	if c.file != nil {
 		onSocket(c.file, func(fd int) {
@@ -174,7 +175,13 @@ func (c *call) unanswered() {
 
 func (s *scheduler) meet(ctx context.Context, a *probe.Attempt, c *call) *probe.Answer {
 	c.overhearErrors()
+	begin := time.Now()
 	answer, err := s.greet(ctx, a, c.file, s.limits.Timeout)
+	c.Times.Handshake = time.Since(begin)
+	if answer != nil && answer.TLS != nil {
+		c.Times.TLS = answer.TLS.Took
+		c.Times.Handshake -= c.Times.TLS
+	}
 	if err != nil {
 		c.failed = err
 	}
@@ -230,6 +237,9 @@ func open(r *probe.Result) (int, unix.Errno) {
 
 // setOptions sets what a socket needs before it is bound or connected. Each option costs a call for each attempt.
 func setOptions(fd int, r *probe.Result) error {
+	if r.Bare && r.Protocol == attempt.TCP {
+		keepBare(fd)
+	}
 	hearErrors(fd, r.Destination.Addr().Is6(), r.Protocol == attempt.TCP)
 	if r.Device != "" {
 		return unix.BindToDevice(fd, r.Device)

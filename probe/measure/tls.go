@@ -55,13 +55,15 @@ func (s *session) secureAs(ask, name string, alpn ...string) (*probe.TLS, error)
 			return &tls.Certificate{}, nil
 		},
 	})
+	begin := time.Now()
 	if err := c.Handshake(); err != nil {
 		return nil, tlsError(s, err)
 	}
+	took := time.Since(begin)
 	raw.inside = true
 	state := c.ConnectionState()
 	found := examine(&state, name, s.roots, time.Now())
-	found.AsksForCertificate = asks
+	found.AsksForCertificate, found.Took = asks, took
 	s.conn, s.first, s.read = c, nil, 0
 	s.in.Reset(s)
 	return found, nil

@@ -289,11 +289,20 @@ func (w *worker) connected(ctx context.Context, c *call, fd int) {
 	w.leave(c)
 	c.errno = 0
 	c.Took = time.Since(c.Begin)
+	c.Times.Connect = c.Took
 	c.Local = localOf(fd)
+	if c.Protocol == attempt.TCP && c.Local == c.Peer() {
+		// On loopback the kernel may choose the port as the source that it is sent to. The socket then connects to itself (RFC 9293, section 3.5,
+		// simultaneous open), which shows that nobody listens there.
+		_ = unix.Close(fd)
+		c.errno = unix.ECONNREFUSED
+		w.done(c, nil)
+		return
+	}
 	if c.Protocol == attempt.TCP { // the port is free again at once, and no other socket is kept from it
 		_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	}
-	if w.s.greet == nil {
+	if w.s.greet == nil || c.Bare && c.Protocol == attempt.TCP {
 		_ = unix.Close(fd)
 		w.done(c, nil)
 		return

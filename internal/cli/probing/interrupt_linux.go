@@ -3,7 +3,6 @@ package probing
 import (
 	"context"
 	"io"
-	"sync"
 )
 
 // interruptible is a reader whose reads end with ctx, also where what it reads from does not: a terminal, or a pipe that nobody writes to.
@@ -30,16 +29,4 @@ func (r interruptible) Read(b []byte) (int, error) {
 	case <-r.ctx.Done():
 		return 0, io.EOF
 	}
-}
-
-// oneAtATime is a writer for several goroutines.
-type oneAtATime struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (o *oneAtATime) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.w.Write(b)
 }

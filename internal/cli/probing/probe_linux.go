@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"os/signal"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -39,6 +40,7 @@ type probeFlags struct {
 	list                                   bool
 	beyondFlags
 	everySource, noCounterfactuals bool
+	watchFlags
 }
 
 func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -60,9 +62,11 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.BoolVar(&f.everySource, "all", false, "text: show every source, not only those that made a difference")
 	fs.BoolVar(&f.noCounterfactuals, "no-counterfactuals", false, "do not ask why attempts failed, which makes a few more of them")
 	fs.StringVar(&f.output, "output", "text", "text, json, markdown, junit, html, or yaml: the observed profile")
+	f.watchFlags.register(fs)
 	if status, done := shell.Parse(fs, args, stdout); done {
 		return status
 	}
+	f.watchFlags.parsed(fs)
 	p, err := newProber(&f, fs.Args(), stdin, stdout, stderr)
 	if err != nil {
 		shell.Problem(stderr, "%v", err)
@@ -70,6 +74,9 @@ func runProbe(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if f.every > 0 {
+		return p.watch(ctx, stop)
+	}
 	context.AfterFunc(ctx, stop) // a second signal ends it at once
 	return p.run(ctx)
 }
@@ -85,6 +92,7 @@ type prober struct {
 	meet           measure.Greet
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	progress       *progress
 	bad            atomic.Bool // a target was not tried
 	proxies        *probe.Proxies
 	unfound        map[string]bool
@@ -94,9 +102,8 @@ type prober struct {
 }
 
 func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.Writer) (*prober, error) {
-	p := &prober{unfound: map[string]bool{}, probeFlags: f, plan: &measure.Plan{}, stdin: stdin, stdout: stdout, stderr: stderr}
-	p.stderr = &oneAtATime{w: stderr}
-	stderr = p.stderr
+	p := &prober{unfound: map[string]bool{}, probeFlags: f, plan: &measure.Plan{}, stdin: stdin, stdout: stdout, progress: newProgress(stderr)}
+	p.stderr, stderr = p.progress, p.progress
 	err := errors.Join(f.beyondFlags.check(), shell.Choice("sources", f.sources, "auto", "none", "all"), shell.Choice("output", f.output, "text", "json", "yaml", "markdown", "junit", "html"))
 	if f.rate < 0 || f.concurrency < 0 || f.timeout <= 0 {
 		err = errors.Join(err, errors.New("--rate and --concurrency want numbers from 0, --timeout a time above 0"))
@@ -105,7 +112,12 @@ func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.
 	if f.compare != "" && f.output == "yaml" {
 		err = errors.Join(err, errors.New("--compare shows differences, which a profile cannot hold: want --output text or json"))
 	}
+	err = errors.Join(err, f.watchFlags.check(f))
 	for _, arg := range args {
+		if len(arg) > 1 && arg[0] == '-' {
+			err = errors.Join(err, fmt.Errorf("%s: flags come before the targets", arg))
+			break
+		}
 		if isDirectory(arg) {
 			f.objects = append(f.objects, arg)
 			continue
@@ -198,10 +210,12 @@ func (p *prober) run(ctx context.Context) int {
 	host, _ := os.Hostname()
 	o := report.TextOptions{Color: shell.Colour(p.stdout), Width: shell.Columns(p.stdout)}
 	m := &probe.Matrix{}
+	p.progress.start(0, 0, localLabel)
 	p.found.Observed = &probe.Observed{
 		Name: host, Place: p.plan.Place, Environment: measure.Environment(), Resolver: measure.ReadResolver("/etc/resolv.conf"),
 		Local: measure.Local(ctx, p.plan.Place), Matrix: m,
 	}
+	p.progress.end()
 	if p.output == "text" {
 		err = report.ProbeLocal(p.stdout, p.found.Observed.Local, p.everySource, o)
 	}
@@ -210,22 +224,30 @@ func (p *prober) run(ctx context.Context) int {
 		why = newExplainer()
 	}
 	attempts := both(p.plan.Expected(ctx, p.judge.List), p.plan.Attempts(ctx, withCompanions(p.noted(all))))
-	for r := range measure.Run(ctx, attempts, p.limits, (&measure.Sized{Greet: p.meet}).Meet) {
+	total, hosts := p.count()
+	p.progress.start(total, hosts, "")
+	for r := range measure.Run(ctx, p.progress.watching(attempts), p.limits, (&measure.Sized{Greet: p.meet}).Meet) {
 		m.Add(&r)
 		p.beyond.add(&r)
 		p.judge.Add(&r)
+		p.progress.result(&r)
 		if why != nil {
 			why.add(&r)
 		}
 	}
+	p.progress.end()
 	if why != nil {
+		p.progress.start(0, 0, "asking why attempts failed")
 		p.found.Findings = why.findings(ctx)
+		p.progress.end()
 		tell(m, p.found.Findings)
 	}
 	if p.expect != "" {
 		p.found.Expected, p.found.Unmet = len(p.judge.List), p.judge.Unmet()
 	}
+	p.progress.start(0, 0, "looking where silence begins, and how names are looked up")
 	p.found.Observed.Beyond = p.beyond.look(ctx, m)
+	p.progress.end()
 	interrupted := ctx.Err() != nil
 	if interrupted {
 		shell.Problem(p.stderr, "interrupted: what follows is what it has")
@@ -247,6 +269,17 @@ func (p *prober) run(ctx context.Context) int {
 		return shell.Found
 	}
 	return shell.OK
+}
+
+const localLabel = "trying each source on this host, without any network"
+
+// count is how many attempts there are to make, and at how many hosts; 0 where that is not known beforehand.
+func (p *prober) count() (attempts, hosts int) {
+	if p.file != "" || len(p.judge.List) > 0 {
+		return 0, 0
+	}
+	attempts, hosts, _ = p.plan.Count(slices.Collect(withCompanions(slices.Values(p.targets))))
+	return attempts, hosts
 }
 
 func (p *prober) write(o report.TextOptions) error {

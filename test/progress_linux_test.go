@@ -57,7 +57,7 @@ func TestProgress(t *testing.T) {
 		t.Errorf("status %d", ws.ExitStatus())
 	}
 	shown := screen(term.output())
-	if strings.Contains(shown, "attempts, ") || strings.Contains(shown, " left") || !strings.Contains(shown, "1-16 no bind") || !strings.Contains(shown, "\n  172.16.6.1 tcp: 1 inconclusive\n") {
+	if strings.Contains(shown, "attempts, ") || strings.Contains(shown, " left") || !strings.Contains(shown, "1-16   ") || !strings.Contains(shown, "\n  172.16.6.1 tcp: 1 inconclusive\n") {
 		t.Errorf("the terminal shows\n%s", shown)
 	}
 	for i, line := range strings.Split(shown, "\n") {
@@ -128,7 +128,7 @@ func TestWatchTerminal(t *testing.T) {
 	testhost.Python(p.Server, 80, acceptor, "80")
 	argv := append(p.Client.Enter(), build(t, "../cmd/sallyport-probe"), "--timeout", "500ms", "--watch", "1s", fast, "--sources", "none", server4+":80")
 	term := startPTY(t, "NO_COLOR=1", argv...)
-	term.expect(`80 no bind +connected`)
+	term.expect(`80 +allowed +connected`)
 	term.expect(`What changes, by a round every 1 s \(Ctrl-C ends it\)\r\n`)
 	term.expect(`round \d+: 1 watched, no change so far; the next at \d\d:\d\d:\d\d`)
 	p.Server.Filter("input", "tcp dport 80 drop")

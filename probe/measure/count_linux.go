@@ -11,7 +11,7 @@ func (p *Plan) Count(targets []probe.Target) (attempts, hosts int, known bool) {
 	seen := map[string]bool{}
 	for i := range targets {
 		t := &targets[i]
-		if t.Host != "" || t.Prefix.IsValid() || p.Proxies != nil {
+		if t.Host != "" || t.Prefix.IsValid() || p.Proxies != nil && len(p.Proxies(t)) > 0 {
 			return 0, 0, false
 		}
 		ports := 0

@@ -114,6 +114,12 @@ func (w *Watch) Add(r *probe.Result, second bool) (event *Event, again bool) {
 		}
 	default:
 		w.Attempts++
+		if r.Tries > 1 { // silence that was tried again within the attempt's own time
+			w.Retries += uint64(r.Tries - 1)
+			if now.reached() {
+				w.Noise++
+			}
+		}
 		if now.unsure() && r.Tries < 2 && (c == nil || now != c.state) {
 			return nil, true
 		}

@@ -43,8 +43,8 @@ type progress struct {
 	planned      int // attempts that were handed out
 	counts       [3]int
 	done         int
-	places       map[destination]*tally
-	last         destination
+	places       map[destination]*tally // nil: they are too many
+	whole        bool                   // no more attempts are planned
 	rows         []string // of destinations that have ended, and are not yet shown
 	finished     int      // hosts
 	open         map[netip.Addr]int
@@ -59,9 +59,11 @@ type destination struct {
 
 type tally struct {
 	planned, done int
-	closed        bool // nothing more is planned
 	counts        [3]int
 }
+
+// maxPlaces is how many destinations are followed one by one.
+const maxPlaces = 4096
 
 // maxRows is how many rows wait to be shown: before patience ends, nothing is.
 const maxRows = 200
@@ -98,7 +100,7 @@ func (p *progress) start(total, hosts int, label string) {
 	p.label = label
 	p.begin, p.total, p.hosts = time.Now(), total, hosts
 	p.planned, p.done, p.counts, p.rows = 0, 0, [3]int{}, nil
-	p.places, p.open, p.finished, p.last = map[destination]*tally{}, map[netip.Addr]int{}, 0, destination{}
+	p.places, p.open, p.finished, p.whole = map[destination]*tally{}, map[netip.Addr]int{}, 0, false
 	p.stop, p.ended = make(chan struct{}), make(chan struct{})
 	go p.run(p.stop, p.ended) // end ends it
 }
@@ -248,8 +250,10 @@ func (p *progress) watching(attempts iter.Seq[probe.Attempt]) iter.Seq[probe.Att
 			}
 		}
 		p.mu.Lock()
-		p.close(p.last)
-		p.total = p.planned
+		p.total, p.whole = p.planned, true
+		for d, t := range p.places { // targets are tried in turns: none has ended before all are planned
+			p.finish(d, t)
+		}
 		p.mu.Unlock()
 	}
 }
@@ -262,26 +266,21 @@ func (p *progress) plan(a *probe.Attempt) {
 	d := destinationOf(a)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if d != p.last {
-		p.close(p.last)
-		p.last = d
+	p.planned++
+	if p.places == nil {
+		return
 	}
 	t := p.places[d]
 	if t == nil {
+		if len(p.places) >= maxPlaces {
+			p.places, p.open, p.hosts = nil, nil, 0
+			return
+		}
 		t = &tally{}
 		p.places[d] = t
 		p.open[d.addr]++
 	}
-	t.closed = false
 	t.planned++
-	p.planned++
-}
-
-func (p *progress) close(d destination) {
-	if t := p.places[d]; t != nil {
-		t.closed = true
-		p.finish(d, t)
-	}
 }
 
 // result counts what came of an attempt.
@@ -303,7 +302,7 @@ func (p *progress) result(r *probe.Result) {
 
 // finish makes a row of a destination of which all attempts have ended.
 func (p *progress) finish(d destination, t *tally) {
-	if !t.closed || t.done < t.planned {
+	if !p.whole || t.done < t.planned {
 		return
 	}
 	delete(p.places, d)

@@ -46,7 +46,7 @@ func screen(text string) string {
 func TestProgress(t *testing.T) {
 	p := testhost.NewPair(t)
 	hosts := silentHosts(t, p, 3)
-	argv := append(p.Client.Enter(), build(t, "../cmd/sallyport-probe"), "--sources", "none", "--timeout", "1s", server4+":9")
+	argv := append(p.Client.Enter(), build(t, "../cmd/sallyport-probe"), "--sources", "none", "--path", "none", "--timeout", "1s", server4+":9")
 	for i, h := range hosts { // the first is done long before the last
 		argv = append(argv, fmt.Sprintf("%s:1-%d", h, 4+6*i))
 	}
@@ -102,7 +102,7 @@ func TestProgressNone(t *testing.T) {
 func TestProbeInterruptedOnTerminal(t *testing.T) {
 	p := testhost.NewPair(t)
 	hosts := silentHosts(t, p, 1)
-	argv := append(p.Client.Enter(), build(t, "../cmd/sallyport-probe"), "--sources", "none", "--timeout", "1s", server4+":9", hosts[0]+":1-1000")
+	argv := append(p.Client.Enter(), build(t, "../cmd/sallyport-probe"), "--sources", "none", "--path", "none", "--timeout", "1s", server4+":9", hosts[0]+":1-1000")
 	term := startPTY(t, "NO_COLOR=1", argv...)
 	term.expect(`\d+ of 1,001 attempts`)
 	term.expect(`[1-9]\d* denied`)

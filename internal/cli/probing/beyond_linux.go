@@ -22,7 +22,7 @@ type beyondFlags struct {
 
 // How much is looked at, each one after the other.
 const (
-	autoPaths = 4 // by default: a way takes 2 to 5 s
+	autoPaths = 2 // by default: a way takes 2 to 5 s
 	allPaths  = 64
 	autoNames = 4
 	allNames  = 64
@@ -30,7 +30,7 @@ const (
 )
 
 func (f *beyondFlags) add(fs *flag.FlagSet) {
-	fs.StringVar(&f.path, "path", "auto", "where silence begins, and how large packets may be. auto: for the first 4 silent hosts; all: for each port, and who refuses; none")
+	fs.StringVar(&f.path, "path", "auto", "where silence begins, and how large packets may be. auto: for the first 2 silent hosts; all: for each port, and who refuses; none")
 	fs.StringVar(&f.dns, "dns", "auto", "how names are looked up. auto: of names that fail, or take over 1 s; all: of each target's; none")
 }
 

@@ -96,6 +96,10 @@ func newProber(f *probeFlags, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	err = errors.Join(err, f.watchFlags.check(f))
 	for _, arg := range args {
+		if len(arg) > 1 && arg[0] == '-' {
+			err = errors.Join(err, fmt.Errorf("%s: flags come before the targets", arg))
+			break
+		}
 		t, bad := probe.Parse(arg)
 		err = errors.Join(err, bad)
 		p.targets = append(p.targets, t)

@@ -45,8 +45,8 @@ type progress struct {
 	done         int
 	places       map[destination]*tally // nil: they are too many
 	whole        bool                   // no more attempts are planned
-	rows         []string // of destinations that have ended, and are not yet shown
-	finished     int      // hosts
+	rows         []string               // of destinations that have ended, and are not yet shown
+	finished     int                    // hosts
 	open         map[netip.Addr]int
 }
 

@@ -31,6 +31,7 @@ func ProbeHTML(w io.Writer, found *Probe) error {
 	rows := m.Rows()
 	h.heat(rows)
 	h.sources(found.Observed.Local, rows)
+	h.why(found.Findings)
 	h.details(rows)
 	h.beyond(&found.Observed.Beyond)
 	h.raw("</html>\n")

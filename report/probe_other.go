@@ -58,6 +58,7 @@ func ProbeMarkdown(w io.Writer, found *Probe) error {
 			}
 		}
 	}
+	markdownWhy(&b, found.Findings)
 	beyondMarkdown(&b, &found.Observed.Beyond)
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/attempt"
+	"github.com/sallyport/sallyport/diagnose"
 	"github.com/sallyport/sallyport/probe"
 	"github.com/sallyport/sallyport/profile"
 )
@@ -201,5 +202,35 @@ func TestEveryBindFails(t *testing.T) {
 	add(82, func(*probe.Variant) bool { return false })
 	if n := m.EveryBindFails(); n != 1 {
 		t.Errorf("%d, want 1", n)
+	}
+}
+
+// TestProbeWhy has what explains failures in each form for people.
+func TestProbeWhy(t *testing.T) {
+	p := probed(t)
+	p.Findings = []diagnose.Finding{{
+		Cause: "port-filtered", Summary: "the probe got no answer from 172.16.6.2:22 <b>", Remedy: []string{"have it allowed", "or not"}, Count: 1,
+		Counterfactuals: []diagnose.Counterfactual{{Change: "the same again", Outcome: attempt.Outcome{Kind: attempt.TimedOut}, Took: 3 * time.Second}},
+	}}
+	forms := map[string]string{"text": string(probeText(t, p, TextOptions{}))}
+	var b bytes.Buffer
+	if err := ProbeMarkdown(&b, p); err != nil {
+		t.Fatal(err)
+	}
+	forms["markdown"] = b.String()
+	b.Reset()
+	if err := ProbeHTML(&b, p); err != nil {
+		t.Fatal(err)
+	}
+	forms["html"] = b.String()
+	for form, text := range forms {
+		for _, want := range []string{"port-filtered", "got no answer from 172.16.6.2:22", "the same again: timed out", "to do: have it allowed"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s has no %q", form, want)
+			}
+		}
+	}
+	if strings.Contains(forms["html"], "22 <b>") {
+		t.Error("the page takes a finding's words for its own")
 	}
 }

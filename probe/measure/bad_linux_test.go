@@ -59,7 +59,7 @@ func run(t testing.TB, tries []probe.Attempt, timeout time.Duration) map[string]
 // forever sends something again and again until the other end closes, or has been sent many times what it may read.
 func forever(first, again string, sent *atomic.Int64) func(net.Conn) {
 	return func(c net.Conn) {
-		n, err := io.WriteString(c, first)
+		n, err := io.WriteString(c, first+again) // in one piece: a pause after the first would make it another server
 		for all := n; err == nil && all < endless; all += n {
 			sent.Add(int64(n))
 			n, err = io.WriteString(c, again)

@@ -47,7 +47,7 @@ func (m *Matrix) some(most int, each bool, wanted func(*MatrixRow, *End) bool) [
 	seen := map[key]bool{}
 	var list []Attempt
 	for _, r := range m.Rows() {
-		if r.order() != 0 || r.Addr.IsLoopback() || r.Addr.IsLinkLocalUnicast() || r.Addr.IsMulticast() {
+		if r.order() != 0 || r.Via != nil || r.Addr.IsLoopback() || r.Addr.IsLinkLocalUnicast() || r.Addr.IsMulticast() {
 			continue
 		}
 		for _, e := range r.Ends {
@@ -108,7 +108,7 @@ func (m *Matrix) Alive(addr netip.Addr, but uint16) uint16 {
 func (m *Matrix) Connected() (list []*PathMTU, stalled map[netip.Addr]bool) {
 	stalled = map[netip.Addr]bool{}
 	for _, r := range m.Rows() {
-		if r.order() != 0 || r.Protocol != attempt.TCP {
+		if r.order() != 0 || r.Protocol != attempt.TCP || r.Via != nil { // what is measured there is of the proxy
 			continue
 		}
 		for _, e := range r.Ends {

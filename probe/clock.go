@@ -45,7 +45,7 @@ const (
 // Add takes what a result tells of clocks: one of each address and service.
 func (c *Clock) Add(r *Result) {
 	a := r.Answer
-	if a == nil {
+	if a == nil || r.Via != nil { // it may be the proxy's clock
 		return
 	}
 	if a.Skew != nil && len(c.Sources) < maxClock && !slices.ContainsFunc(c.Sources, func(s ClockSource) bool { return s.To.Addr() == r.Destination.Addr() && s.Service == a.Service }) {

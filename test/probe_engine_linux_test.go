@@ -62,7 +62,7 @@ func TestProbeEveryPort(t *testing.T) {
 			of["reset"] = append(of["reset"], port)
 		case i < 3000:
 			of["prohibited"] = append(of["prohibited"], port)
-			end = "denied unreachable EHOSTUNREACH on the way"
+			end = "denied unreachable EHOSTUNREACH far end"
 		}
 		want[port] = end
 	}

@@ -135,7 +135,7 @@ func lesser(a, b int) int {
 // Denier corrects the layer of one attempt that was denied, once it is known who did it.
 func (m *Matrix) Denier(a attempt.Attempt, l Layer) {
 	for _, r := range m.rows {
-		if r.Addr != a.Destination.Addr() || r.Protocol != a.Protocol || r.Bound != a.Source || r.Device != a.Device {
+		if r.Addr != a.Destination.Addr() || r.Protocol != a.Protocol || r.Bound != a.Source || r.Device != a.Device || r.Via != nil {
 			continue
 		}
 		for _, e := range r.Ends {
